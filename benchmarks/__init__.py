@@ -1,0 +1,1 @@
+"""One command each, prints a table: `python -m benchmarks.NAME`."""

@@ -1,0 +1,128 @@
+"""A photo becomes a body: which person stands where, in which pose, seen by which camera."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from . import runtime, sockets
+
+_ANNY = "Anny (embedded)"
+
+
+class VloggerBodyModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VloggerBodyModel",
+            display_name="VLOGGER Body Model",
+            category="VLOGGER/body",
+            description=(
+                "Loads the 3D body that is fitted to the photo. The embedded one is Anny, free for any use; its first "
+                "use builds a cache, which takes a minute or two, once."
+            ),
+            search_aliases=["load body", "anny", "smpl-x", "mesh"],
+            inputs=[
+                io.Combo.Input(
+                    "body",
+                    options=[_ANNY],
+                    default=_ANNY,
+                    tooltip="Anny (embedded): the free parametric body that comes with VLOGGER, every age and build.",
+                ),
+            ],
+            outputs=[sockets.BodyModel.Output("body_model")],
+        )
+
+    @classmethod
+    def execute(cls, body: str) -> io.NodeOutput:
+        from ..vlogger_core.body.anny_model import load_anny
+
+        with runtime.work() as progress:
+            return io.NodeOutput(load_anny(progress=progress))
+
+
+class VloggerBodyFitter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VloggerBodyFitter",
+            display_name="VLOGGER Body Fitter (SMPL-X)",
+            category="VLOGGER/body",
+            description=(
+                "Fits the body and the camera to one portrait photo: head and shoulders or more, any aspect ratio. The "
+                "pose is kept in the joints of SMPL-X, whatever the body model. Look at the overlay: where the mesh "
+                "leaves the person, the video will too."
+            ),
+            search_aliases=["fit body", "portrait", "pose estimation", "3d reconstruction", "smplify"],
+            inputs=[
+                io.Image.Input("image", tooltip="One photo of a person whose face is seen; 512 px or more is best."),
+                sockets.BodyModel.Input("body_model", tooltip="From VLOGGER Body Model."),
+                io.Combo.Input(
+                    "landmarks",
+                    options=["auto", "mediapipe", "cascade"],
+                    default="auto",
+                    tooltip=(
+                        "What finds face and joints where none are wired in. auto: mediapipe if it is installed, else "
+                        "OpenCV's face cascade with a warning. cascade: a frontal upright face, no arms."
+                    ),
+                ),
+                io.Int.Input(
+                    "face_index",
+                    default=0,
+                    min=0,
+                    max=31,
+                    tooltip="Which person, if the photo shows several: 0 is the largest face, 1 the next.",
+                ),
+                io.Float.Input(
+                    "fov_deg",
+                    default=0.0,
+                    min=0.0,
+                    max=120.0,
+                    step=0.5,
+                    advanced=True,
+                    tooltip=(
+                        "Diagonal field of view of the camera in degrees, if you know it: 63 for a phone held upright, "
+                        "28 for a portrait lens. 0 lets the fit estimate it."
+                    ),
+                ),
+                sockets.PoseKeypoint.Input(
+                    "pose_keypoint",
+                    optional=True,
+                    tooltip="Keypoints from a DWPose, OpenPose or SDPose node; used instead of the detection here.",
+                ),
+                sockets.FaceLandmarks.Input(
+                    "face_landmarks",
+                    optional=True,
+                    tooltip="The face from ComfyUI's MediaPipe Face Landmarker; used instead of the detection here.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="The person, of the photo's size, white where the person is; found here if not given.",
+                ),
+            ],
+            outputs=[
+                sockets.Body.Output("body", tooltip="The fitted body, its camera and the photo."),
+                io.Image.Output("overlay", tooltip="The mesh and the landmarks over the photo."),
+                sockets.PoseKeypoint.Output("pose_keypoint", tooltip="The landmarks that were used, in pixels."),
+                io.Mask.Output("mask", tooltip="The person, with hair and clothes."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, image, body_model, landmarks, face_index, fov_deg, pose_keypoint=None, face_landmarks=None, mask=None
+    ) -> io.NodeOutput:
+        from ..vlogger_core.body.fitter import fit_photo
+        from ..vlogger_core.body.landmarks import gather_landmarks
+        from ..vlogger_core.body.overlay import draw_overlay
+        from ..vlogger_core.body.pose_keypoint import to_pose_keypoint
+
+        with runtime.work(grad=True) as progress:
+            photo = sockets.photo_from_comfy(image)
+            matte = sockets.mask_from_comfy(mask, photo)
+            wired = {"pose_keypoint": pose_keypoint, "face_landmarks": face_landmarks}
+            points = gather_landmarks(photo, source=landmarks, face_index=face_index, **wired)
+            fov = fov_deg or None
+            fit = fit_photo(photo, model=body_model, landmarks=points, mask=matte, fov_deg=fov, progress=progress)
+            overlay = sockets.image_to_comfy(draw_overlay(fit, points))
+            return io.NodeOutput(fit, overlay, to_pose_keypoint(points), sockets.mask_to_comfy(fit.mask))

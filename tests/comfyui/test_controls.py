@@ -1,0 +1,63 @@
+"""The control maps, and what is wired into the fitter, in a real ComfyUI."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.comfyui.client import ComfyServer
+from tests.comfyui.prompts import Prompt, changed, load_workflow, node_of, to_prompt
+
+pytestmark = pytest.mark.comfyui
+
+
+@pytest.fixture(scope="module")
+def prompt() -> Prompt:
+    """The workflow without its video, with one short word to say."""
+    prompt = changed(to_prompt(load_workflow("text_to_avatar")), "VloggerTextToSpeech", text="Hi.")
+    for node in ("SaveVideo", "CreateVideo", "VloggerWarpPreview"):
+        del prompt[node_of(prompt, node)]
+    return prompt
+
+
+def render(prompt: Prompt, name: str, fitter: str | None = None) -> Prompt:
+    """The prompt with one map and its mask saved."""
+    sources = {"body": [fitter or node_of(prompt, "VloggerBodyFitter"), 0]}
+    sources["motion"] = [node_of(prompt, "VloggerMotionSampler"), 0]
+    return {
+        **prompt,
+        "maps": {
+            "class_type": "VloggerControlRenderer",
+            "inputs": {**sources, "map": name, "short_side": 128, "multiple_of": 8},
+        },
+        "mask": {"class_type": "MaskToImage", "inputs": {"mask": ["maps", 2]}},
+        "map_out": {"class_type": "SaveImage", "inputs": {"images": ["maps", 1], "filename_prefix": f"map_{name}"}},
+        "mask_out": {"class_type": "SaveImage", "inputs": {"images": ["mask", 0], "filename_prefix": f"mask_{name}"}},
+    }
+
+
+@pytest.mark.parametrize("name", ["dense", "parts", "warp"])
+def test_control_maps(comfyui: ComfyServer, prompt: Prompt, name: str) -> None:
+    files = comfyui.saved(comfyui.run(render(prompt, name)))
+    maps = [np.asarray(Image.open(path)) for path in files if path.name.startswith("map_")]
+    masks = [np.asarray(Image.open(path))[..., 0] for path in files if path.name.startswith("mask_")]
+    assert len(maps) == len(masks) >= 8
+    assert maps[0].shape == (160, 128, 3)
+    share = (masks[0] > 127).mean()
+    assert 0.1 < share < 0.9
+    assert not maps[0][masks[0] < 127].any()
+    assert any((frame != maps[0]).any() for frame in maps[1:])
+    if name == "parts":
+        assert 6 <= len(np.unique(maps[0].reshape(-1, 3), axis=0)) <= 18
+
+
+def test_the_fitters_own_keypoints_and_mask_can_be_wired_in(comfyui: ComfyServer, prompt: Prompt) -> None:
+    first = node_of(prompt, "VloggerBodyFitter")
+    wired = {"pose_keypoint": [first, 2], "mask": [first, 3]}
+    again = {"class_type": "VloggerBodyFitter", "inputs": {**prompt[first]["inputs"], **wired}}
+    prompt = {
+        **prompt,
+        "again": again,
+        "overlay_out": {"class_type": "SaveImage", "inputs": {"images": ["again", 1], "filename_prefix": "overlay"}},
+    }
+    (path,) = (path for path in comfyui.saved(comfyui.run(prompt)) if path.name.startswith("overlay"))
+    assert np.asarray(Image.open(path)).std() > 10

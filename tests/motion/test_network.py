@@ -1,0 +1,118 @@
+from typing import Any
+
+import pytest
+import torch
+
+from tests.motion.tiny_motion import tiny_config, tiny_network
+from vlogger_core.motion.network import LIP_CHANNELS, MotionConfig, MotionDenoiser, rotary_table, rotate, sinusoidal
+from vlogger_core.names import ARKIT_EXPRESSIONS
+
+
+def _inputs(num_frames: int = 10) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    config = tiny_config()
+    x = torch.randn(2, num_frames, config.motion_dim, generator=generator)
+    audio = torch.randn(2, num_frames + config.audio_behind + config.audio_ahead, 8, generator=generator)
+    return x, torch.tensor([3, 40]), audio
+
+
+def test_shape_with_and_without_audio():
+    network = tiny_network()
+    x, t, audio = _inputs()
+    assert network(x, t, audio=audio).shape == x.shape
+    assert network(x, t, audio=None).shape == x.shape
+
+
+def test_future_motion_is_not_seen():
+    network = tiny_network()
+    x, t, audio = _inputs()
+    changed = x.clone()
+    changed[:, 6:] += 1
+    torch.testing.assert_close(network(x, t, audio=audio)[:, :6], network(changed, t, audio=audio)[:, :6])
+
+
+def test_audio_is_heard_up_to_the_look_ahead_and_no_further():
+    network = tiny_network()
+    config = network.config
+    x, t, audio = _inputs()
+    frame = 6
+    changed = audio.clone()
+    changed[:, config.audio_behind + frame :] += 1
+    before = network(x, t, audio=audio)
+    after = network(x, t, audio=changed)
+    first = frame - config.audio_ahead
+    torch.testing.assert_close(after[:, :first], before[:, :first])
+    assert (after[:, first] - before[:, first]).abs().max() > 1e-6
+
+
+def test_one_step_for_all_frames_equals_a_step_for_each():
+    network = tiny_network()
+    x, t, audio = _inputs()
+    torch.testing.assert_close(
+        network(x, t, audio=audio), network(x, t[:, None].expand(2, x.shape[1]), audio=audio)
+    )  # fmt: skip
+
+
+def test_windows_of_any_length_agree_with_each_other():
+    network = tiny_network()
+    x, t, audio = _inputs(10)
+    reach = network.config.audio_behind + network.config.audio_ahead
+    torch.testing.assert_close(
+        network(x[:, :7], t, audio=audio[:, : 7 + reach]), network(x, t, audio=audio)[:, :7]
+    )  # fmt: skip
+
+
+def test_normalise_round_trip():
+    network = tiny_network()
+    network.motion_mean.uniform_(-1, 1)
+    network.motion_std.uniform_(0.1, 2)
+    x, _, _ = _inputs()
+    torch.testing.assert_close(network.denormalise(network.normalise(x)), x)
+
+
+def test_rotation_scores_depend_on_distance_only():
+    table = rotary_table(20, 8, torch.device("cpu"))
+    q, k = torch.randn(2, 1, 1, 1, 8, generator=torch.Generator().manual_seed(0))
+    q, k = rotate(q.expand(1, 1, 20, 8), table), rotate(k.expand(1, 1, 20, 8), table)
+    scores = (q @ k.transpose(-1, -2))[0, 0]
+    torch.testing.assert_close(scores[3, 1], scores[15, 13])
+    torch.testing.assert_close(q.norm(dim=-1), q[:, :, :1].norm(dim=-1).expand(1, 1, 20))
+
+
+def test_steps_are_told_apart():
+    embedded = sinusoidal(torch.arange(0, 1001, 10), 16)
+    assert torch.pdist(embedded).min() > 1e-2
+
+
+def test_lip_channels():
+    names = {ARKIT_EXPRESSIONS[i] for i in LIP_CHANNELS}
+    assert {"jawOpen", "mouthClose", "mouthPucker", "mouthPressLeft", "tongueOut"} <= names
+    assert not any("eye" in name or "brow" in name for name in names)
+
+
+def test_golden_output():
+    """Regenerate only with a commit that says why the network changed."""
+    network = tiny_network(seed=1)
+    x, t, audio = _inputs()
+    out = network(x, t, audio=audio)
+    golden = [-0.072495, -0.077715, 0.272818, 0.000427, -0.2943, 1.540215]
+    torch.testing.assert_close(out[0, [0, 9], :3].flatten(), torch.tensor(golden), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 18, "heads": 4}, r"width must be a multiple of 2 \* heads. Got 18, 4"),
+        ({"audio_ahead": 3}, r"audio_ahead must be even and at least 2. Got 4 and 3"),
+        ({"ramp_frames": 0}, r"context_frames and ramp_frames must be at least 1. Got 48 and 0"),
+    ],
+)
+def test_refuses_impossible_settings(settings: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        MotionConfig(**settings)
+
+
+def test_default_size():
+    network = MotionDenoiser(MotionConfig())
+    assert 2.5e6 < sum(parameter.numel() for parameter in network.parameters()) < 4e6
+    assert len(network.blocks) == 4

@@ -1,0 +1,92 @@
+"""The command line as a user meets it: one line for what is wrong, a whole file for what is right."""
+
+import re
+import sys
+
+import av
+import numpy as np
+import pytest
+import torch
+from scipy.io import wavfile
+
+from vlogger_core.assets import PORTRAIT
+from vlogger_core.cli import main
+from vlogger_core.pipeline import video_size
+
+
+def generate(*options: str) -> int:
+    return main(["generate", *options])
+
+
+@pytest.fixture
+def silence(tmp_path):
+    wavfile.write(tmp_path / "silence.wav", 16000, np.zeros(16000, np.int16))
+    return tmp_path / "silence.wav"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "video.avi"], r"must be an \.mp4 file. Got .*video\.avi"),
+        (["--out", "v.mp4", "--size", "10"], r"--size must lie in 64 to 4096\. Got 10"),
+        (["--out", "v.mp4", "--text", "  "], "no text to speak"),
+        (["--out", "v.mp4", "--text", "hello", "--voice", "klingon"], "klingon"),
+        (["--out", "v.mp4", "--text", "Привет"], "Cyrillic"),
+        (["--out", "v.mp4", "--audio", "missing.wav"], r"no audio file .*missing\.wav"),
+        (["--out", "v.mp4", "--image", "missing.png"], r"missing\.png"),
+        (["--out", "v.mp4", "--device", "cuda:99", "--text", "hi"], "Try --device cpu"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert generate(*options) == 2
+    error = capsys.readouterr().err.rpartition("error: ")[2]
+    assert re.search(message, error)
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_silent_audio_is_refused(silence, capsys):
+    assert generate("--audio", str(silence), "--out", str(silence.with_name("v.mp4"))) == 2
+    assert "silent" in capsys.readouterr().err
+    assert sorted(silence.parent.iterdir()) == [silence]
+
+
+def test_help_does_not_wait_for_torch(capsys):
+    before = set(sys.modules)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "generate" in capsys.readouterr().out
+    assert not {name for name in set(sys.modules) - before if name.startswith("vlogger_core.")}
+
+
+@pytest.mark.parametrize(
+    ("size", "short_side", "multiple_of", "wanted"),
+    [
+        ((832, 1024), 512, 2, (630, 512)),
+        ((1024, 832), 512, 2, (512, 630)),
+        ((333, 777), None, 2, (776, 332)),
+        ((1920, 1080), 480, 16, (480, 848)),
+    ],
+)
+def test_video_size_keeps_the_whole_picture(size, short_side, multiple_of, wanted):
+    assert video_size(*size, short_side, multiple_of=multiple_of) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_the_shipped_portrait_speaks(tmp_path, capsys):
+    out = tmp_path / "folder" / "hello.mp4"
+    assert generate("--text", "Hello Bob, my friend.", "--size", "128", "--out", str(out)) == 0
+    assert capsys.readouterr().out.strip().endswith(str(out))
+    with av.open(str(out)) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert video.average_rate == 24
+        assert min(video.width, video.height) == 128
+        assert audio.duration * audio.time_base == pytest.approx(video.duration * video.time_base, abs=0.1)
+        frames = torch.stack([torch.from_numpy(f.to_ndarray(format="rgb24")).float() for f in container.decode(video)])
+    moved = (frames[1:] - frames[:-1]).abs().mean((1, 2, 3))
+    assert (moved > 0).float().mean() > 0.9
+    # The room stands still: the upper corners hold no person.
+    assert frames[:, :8, :16].std(0).mean() < 2
+    assert PORTRAIT.is_file()

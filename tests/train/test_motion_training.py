@@ -1,0 +1,162 @@
+import argparse
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from vlogger_core.data.shards import ShardInfo, Stream, save_shard
+from vlogger_core.diffusion import cosine_schedule
+from vlogger_core.errors import InputError
+from vlogger_core.motion.checkpoint import load_motion_model
+from vlogger_core.motion.network import MotionConfig, MotionDenoiser
+from vlogger_core.train import motion as training
+from vlogger_core.train.motion import MotionTrainer, MotionTraining, train
+from vlogger_core.train.motion_data import MotionWindows, load_windows, silent_features, vary_microphone
+from vlogger_core.train.motion_loss import LossWeights, draw_batch, motion_loss
+
+CONFIG = MotionConfig(joint_names=("head",), width=16, layers=1, heads=2, feedforward_width=16, diffusion_steps=20)
+SETTINGS = MotionTraining(
+    steps=6, frames_per_step=32, window_lengths=(8, 16), warmup=2, learning_rate=1e-2, log_every=2, save_every=3
+)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Speech whose first band opens the jaw."""
+    generator = torch.Generator().manual_seed(0)
+    info = ShardInfo(feature_kind="mel80x4", fps=Fraction(24), joint_names=("head",))
+    for split in ("train", "validation"):
+        (tmp_path / split).mkdir()
+        streams = []
+        for length in (40, 30):
+            features = torch.randn(length, 320, generator=generator)
+            motion = torch.zeros(length, 58)
+            motion[:, 24] = features[:, 0].sigmoid()
+            streams.append(Stream(features=features, motion=motion))
+        save_shard(tmp_path / split / "0.safetensors", streams, info)
+    return tmp_path
+
+
+@pytest.fixture
+def data(corpus: Path) -> MotionWindows:
+    return load_windows(corpus / "train", behind=CONFIG.audio_behind, ahead=CONFIG.audio_ahead)
+
+
+def test_windows_fit_motion_to_sound(data: MotionWindows):
+    features, motion = data.draw(20, 16, torch.Generator().manual_seed(0))
+    assert features.shape == (20, 16 + 8, 320)
+    assert motion.shape == (20, 16, 58)
+    torch.testing.assert_close(features[:, 4:-4, 0].sigmoid(), motion[..., 24], atol=2e-3, rtol=0)
+
+
+def test_silence_surrounds_each_stream(data: MotionWindows):
+    features, _ = data.draw(50, 40, torch.Generator().manual_seed(0))
+    assert torch.equal(features[:, :4], silent_features().half().float().expand(50, 4, 320))
+
+
+def test_statistics(data: MotionWindows):
+    statistics = data.statistics()
+    assert statistics["feature_mean"].abs().max() < 0.6
+    assert statistics["motion_std"][24] > 0.1
+    assert statistics["motion_std"][0] == pytest.approx(1e-3)
+
+
+def test_windows_too_long(data: MotionWindows):
+    with pytest.raises(ValueError, match=r"num_frames must not exceed the longest stream, 40\. Got 41"):
+        data.draw(1, 41, torch.Generator())
+
+
+def test_no_shards(tmp_path: Path):
+    with pytest.raises(InputError, match="holds no training shards: make them with"):
+        load_windows(tmp_path, behind=4, ahead=4)
+
+
+def test_another_microphone_leaves_silence_and_shape():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(6, 5, 320, generator=generator)
+    varied = vary_microphone(features, generator)
+    assert varied.shape == features.shape
+    assert torch.isfinite(varied).all()
+    assert varied.min() >= silent_features().min() - 1e-3
+
+
+def test_batch_rises_from_clean_frames_to_noise():
+    generator = torch.Generator().manual_seed(0)
+    batch = draw_batch(torch.zeros(200, 60, 3), torch.zeros(200, 68, 320), 1000, generator)
+    assert (batch.t.diff(dim=1) >= 0)[~batch.known[:, :-1]].all()
+    assert (batch.known.long().diff(dim=1) <= 0).all()
+    assert batch.t[batch.known].max() <= 40
+    assert (batch.t[~batch.known] >= 1).all()
+    level = (batch.t == batch.t[:, :1]).all(dim=1) & (batch.t[:, 0] < 1000)
+    assert 20 < level.sum() < 70
+    assert 5 < (~batch.heard).sum() < 40
+
+
+def test_perfect_prediction_has_no_x0_loss():
+    network = MotionDenoiser(CONFIG)
+    generator = torch.Generator().manual_seed(0)
+    batch = draw_batch(torch.zeros(4, 8, CONFIG.motion_dim), torch.zeros(4, 16, 320), 20, generator)
+    torch.nn.init.zeros_(network.motion_out.weight)
+    torch.nn.init.zeros_(network.motion_out.bias)
+    terms = motion_loss(network, cosine_schedule(20), batch, LossWeights())
+    assert terms["x0"] == 0
+    assert terms["temporal"] == 0
+
+
+def _state(trainer: MotionTrainer) -> dict[str, torch.Tensor]:
+    return {**trainer.network.state_dict(), **{f"ema.{k}": v for k, v in trainer.ema.state_dict().items()}}
+
+
+def test_resumed_training_is_the_same_bit_for_bit(data: MotionWindows, tmp_path: Path):
+    straight = MotionTrainer(CONFIG, SETTINGS, data)
+    train(straight, tmp_path / "straight")
+
+    first = MotionTrainer(CONFIG, SETTINGS, data)
+    train(first, tmp_path / "resumed", until=4)
+    second = MotionTrainer(CONFIG, SETTINGS, data)
+    second.load(tmp_path / "resumed" / "state.pt")
+    assert second.step == 4
+    train(second, tmp_path / "resumed")
+    assert second.step == 6
+    for name, value in _state(straight).items():
+        assert torch.equal(value, _state(second)[name]), name
+
+
+def test_training_learns(data: MotionWindows):
+    trainer = MotionTrainer(CONFIG, SETTINGS, data)
+    losses = [trainer.train_step()["total"] for _ in range(60)]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def _arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    training.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_the_command_writes_log_state_and_checkpoint(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    monkeypatch.setattr(training, "MotionConfig", lambda **changes: MotionConfig(**{**CONFIG.__dict__, **changes}))
+    monkeypatch.setattr(
+        training, "MotionTraining", lambda **changes: MotionTraining(**{**SETTINGS.__dict__, **changes})
+    )
+    out = tmp_path / "run"
+    words = ["--data", str(corpus), "--out", str(out), "--frames-per-step", "32"]
+    training.run(_arguments(*words, "--steps", "4"))
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 4
+    assert "r_jawOpen" in lines[-1]
+    assert load_motion_model(out / "motion.safetensors").config.joint_names == ("head",)
+
+    with pytest.raises(InputError, match="give --resume to go on"):
+        training.run(_arguments(*words, "--steps", "6"))
+    training.run(_arguments(*words, "--steps", "6", "--resume"))
+    assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+def test_nothing_to_resume(tmp_path: Path):
+    with pytest.raises(InputError, match="to resume from: leave --resume out"):
+        training.run(_arguments("--data", str(tmp_path), "--out", str(tmp_path), "--resume"))

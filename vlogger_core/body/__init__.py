@@ -1,0 +1,1 @@
+"""Parametric bodies and how they are fitted to a photo."""

@@ -1,0 +1,192 @@
+"""What a fit compares with a photo: its points as weighted targets, and a body reduced to what they touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..names import EXPRESSION_INDEX, JOINT_INDEX
+from .landmarks import BODY_POINTS, NUM_HAND_POINTS, PhotoLandmarks
+from .protocol import BodyModel, PosedBody
+
+FINGERS = ("thumb", "index", "middle", "ring", "pinky")
+"""In the order of the hand points."""
+TIP_REACH_M = 0.045
+"""How far beyond its last joint a fingertip may lie."""
+TIP_SHARE = 0.85
+"""Detectors mark a fingertip on its pad, this far from the last joint to the end of the finger."""
+
+FACE_SIGMA, FACE_RHO = 0.02, 0.12
+"""Noise of a face point, and where the robust error levels off, as shares of the eye distance."""
+FACE_EVIDENCE = 90.0
+"""How many independent points the 478 are worth."""
+BODY_SIGMA, BODY_RHO = 0.005, 0.06
+HIP_SIGMA = 0.03
+HAND_SIGMA, HAND_RHO = 0.006, 0.04
+"""As shares of the image diagonal."""
+MIN_CONFIDENCE = 0.2
+
+_EYELIDS = (
+    33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
+    263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249,
+)  # fmt: skip
+_LIPS = (
+    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
+    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
+)  # fmt: skip
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+_IRISES = tuple(range(468, 478))
+_FEATURE_WEIGHT = 2.0
+"""Lids, lips, irises and outline carry the picture: they count more than cheeks."""
+
+TARGET_JOINTS = tuple(
+    name for name in BODY_POINTS if name.split("_")[-1] in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointGroup:
+    """Points in the photo with the weight of each in the energy."""
+
+    xy: Float[Tensor, "n 2"]
+    weight: Float[Tensor, " n"]
+    sigma: Float[Tensor, " n"]
+    """Pixels."""
+    rho: float
+    """Pixels."""
+
+    def cost(self, points: Float[Tensor, "t n 2"]) -> Float[Tensor, "t n"]:
+        """Geman-McClure on the distance: quadratic for small errors, constant for points that are plainly wrong."""
+        squared = (points - self.xy).square().sum(-1)
+        robust = squared / (1 + squared / self.rho**2)
+        return self.weight * robust / (2 * self.sigma.square())
+
+    def only(self, joints: tuple[str, ...]) -> PointGroup:
+        """The group of `TARGET_JOINTS` with only some of them."""
+        return replace(self, weight=self.weight * torch.tensor([float(name in joints) for name in TARGET_JOINTS]))
+
+    def confidence(self, points: Float[Tensor, "n 2"], full: float, tolerance_px: float) -> float:
+        """0 to 1: the share of the full weight that was seen, times how well the points are met."""
+        error = (points - self.xy).norm(dim=-1)
+        met = (self.weight * torch.exp(-(error / tolerance_px).square())).sum()
+        return (met / full).clamp(0, 1).item()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitTargets:
+    """All points of one photo."""
+
+    face: PointGroup
+    body: PointGroup
+    """`TARGET_JOINTS`."""
+    left_hand: PointGroup
+    right_hand: PointGroup
+    eye_distance: float
+
+    @staticmethod
+    def build(landmarks: PhotoLandmarks, model_weight: Float[Tensor, "478"]) -> FitTargets:
+        diagonal = (landmarks.width**2 + landmarks.height**2) ** 0.5
+        eye = landmarks.eye_distance
+
+        weight = landmarks.face[:, 2] * model_weight
+        feature = torch.ones(len(weight))
+        feature[list({*_EYELIDS, *_LIPS, *FACE_OVAL, *_IRISES})] = _FEATURE_WEIGHT
+        weight = weight * feature
+        full = (model_weight * feature).sum().clamp(min=1e-6)
+        # Fewer points (68 instead of 478) say nearly as much about a face; a third of the face says a third.
+        seen = (weight.sum() / full).clamp(min=1e-6)
+        face = PointGroup(
+            xy=landmarks.face[:, :2],
+            weight=weight / full * FACE_EVIDENCE * seen.rsqrt(),
+            sigma=torch.full((len(weight),), FACE_SIGMA * eye),
+            rho=FACE_RHO * eye,
+        )
+
+        def group(points: Tensor, sigma: Tensor, rho: float) -> PointGroup:
+            confidence = torch.where(points[:, 2] >= MIN_CONFIDENCE, points[:, 2].square(), 0.0)
+            return PointGroup(xy=points[:, :2], weight=confidence, sigma=sigma * diagonal, rho=rho * diagonal)
+
+        joints = torch.stack([landmarks.point(name) for name in TARGET_JOINTS])
+        legs = torch.tensor([name.endswith(("hip", "knee", "ankle")) for name in TARGET_JOINTS])
+        hand_sigma = torch.full((NUM_HAND_POINTS,), HAND_SIGMA)
+        return FitTargets(
+            face=face,
+            body=group(joints, torch.where(legs, HIP_SIGMA, BODY_SIGMA), BODY_RHO),
+            left_hand=group(landmarks.left_hand, hand_sigma, HAND_RHO),
+            right_hand=group(landmarks.right_hand, hand_sigma, HAND_RHO),
+            eye_distance=eye,
+        )
+
+
+def hand_joints(side: str) -> list[int]:
+    """SMPL-X joints of the 21 hand points in their order; tips are not joints and are left out."""
+    return [JOINT_INDEX[f"{side}_wrist"]] + [JOINT_INDEX[f"{side}_{f}{i}"] for f in FINGERS for i in (1, 2, 3)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitBody:
+    """A body reduced to the vertices that the targets touch, for speed, with the points to compare."""
+
+    model: BodyModel
+    tips: Int[Tensor, "2 5"]
+    """Vertices of the left and right fingertips, in the order of `FINGERS`."""
+
+    @staticmethod
+    def build(model: BodyModel) -> FitBody:
+        tips = fingertips(model)
+        return FitBody(model=model, tips=tips)._reduced(torch.cat((tips.flatten(), _landmark_vertices(model))))
+
+    def without_face(self) -> FitBody:
+        """Only joints and fingertips, which is all that arms need."""
+        return self._reduced(self.tips.flatten())
+
+    def _reduced(self, vertices: Int[Tensor, " n"]) -> FitBody:
+        with_vertices = getattr(self.model, "with_vertices", None)
+        if with_vertices is None:
+            return self
+        kept = vertices.unique()
+        return FitBody(model=with_vertices(kept), tips=torch.searchsorted(kept, self.tips))
+
+    def face(self, posed: PosedBody) -> Float[Tensor, "t 478 3"]:
+        return self.model.face_landmarks(posed.vertices)
+
+    def body(self, posed: PosedBody) -> Float[Tensor, "t n 3"]:
+        return posed.joints[:, [JOINT_INDEX[name] for name in TARGET_JOINTS]]
+
+    def hand(self, posed: PosedBody, side: str) -> Float[Tensor, "t 21 3"]:
+        joints = posed.joints[:, hand_joints(side)]
+        ends = posed.vertices[:, self.tips[0 if side == "left" else 1]]
+        chains = joints[:, 1:].unflatten(1, (5, 3))
+        tips = chains[:, :, 2].lerp(ends, TIP_SHARE)
+        fingers = torch.cat((chains, tips[:, :, None]), 2)
+        return torch.cat((joints[:, :1], fingers.flatten(1, 2)), 1)
+
+
+def _landmark_vertices(model: BodyModel) -> Int[Tensor, " n"]:
+    """The vertices that face landmarks depend on: those with a gradient."""
+    vertices = model.template.detach().clone()[None].requires_grad_()
+    (gradient,) = torch.autograd.grad(model.face_landmarks(vertices).sum(), vertices)
+    return gradient[0].abs().sum(-1).nonzero()[:, 0]
+
+
+def fingertips(model: BodyModel) -> Int[Tensor, "2 5"]:
+    """The vertex at the tip of each finger: the farthest beyond the last joint in the finger's direction."""
+    zeros = model.template.new_zeros
+    posed = model.pose(model.rest(model.mean_shape()), zeros(1, 55, 3), zeros(1, 3), zeros(1, len(EXPRESSION_INDEX)))
+    vertices, joints = posed.vertices[0].detach(), posed.joints[0].detach()
+    tips = []
+    for side in ("left", "right"):
+        for finger in FINGERS:
+            before, last = joints[JOINT_INDEX[f"{side}_{finger}2"]], joints[JOINT_INDEX[f"{side}_{finger}3"]]
+            direction = torch.nn.functional.normalize(last - before, dim=0)
+            offset = vertices - last
+            along = offset @ direction
+            aside = (offset - along[:, None] * direction).norm(dim=1)
+            tips.append(torch.where((along < TIP_REACH_M) & (aside < 0.012), along, -1.0).argmax())
+    return torch.stack(tips).reshape(2, 5)

@@ -1,0 +1,210 @@
+"""The body, camera and expression behind a photo.
+
+SMPLify-X's idea (Pavlakos et al., CVPR 2019) with our own priors: minimise the robust reprojection error of the
+landmarks plus what bodies, faces and cameras are likely to be, in stages from the head outwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..datatypes import BodyFit, Camera
+from ..errors import InputError
+from ..image import check_portrait
+from ..names import SMPLX_JOINTS
+from ..progress import Progress, silent
+from ..render.raster import rasterise
+from ..render.threads import one_thread
+from .fit_energy import FitEnergy, FitState, arm_joints
+from .fit_priors import EXIF_SIGMA_DEG, FOV_DEG, FOV_SIGMA_DEG, PosePrior, expression_sigma, shape_mean, shape_sigma
+from .fit_solver import minimise, search
+from .fit_start import arm_guesses, start
+from .fit_targets import FACE_EVIDENCE, FitBody, FitTargets
+from .landmarks import PhotoLandmarks, gather_landmarks
+from .matte import person_matte
+from .protocol import BodyModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSteps:
+    """How many evaluations of the energy each stage takes, about."""
+
+    head: int = 25
+    """Head, trunk and camera of the average body."""
+    trunk: int = 80
+    """Shape, expression and field of view with them."""
+    arms: int = 45
+    """Many ways to hold the arms, at once."""
+    all: int = 90
+    """Everything together."""
+
+    @property
+    def total(self) -> int:
+        return self.head + self.trunk + self.arms + self.all
+
+
+MAX_ROLL_DEG = 50.0
+SILHOUETTE_SIDE = 512
+"""Pixels of the longer side of the body's silhouette that the matte starts from."""
+_TRUNK = (
+    *("pelvis", "spine1", "spine2", "spine3", "neck", "head"),
+    *("left_collar", "right_collar", "left_eye_smplhf", "right_eye_smplhf"),
+)
+_ARMS = tuple(SMPLX_JOINTS[joint] for side in ("left", "right") for joint in arm_joints(side))
+
+_log = logging.getLogger(__name__)
+
+
+def fit_photo(
+    image: Float[Tensor, "3 h w"],
+    *,
+    model: BodyModel,
+    landmarks: PhotoLandmarks | None = None,
+    mask: Float[Tensor, "mask_h mask_w"] | None = None,
+    fov_deg: float | None = None,
+    steps: FitSteps | None = None,
+    progress: Progress = silent,
+) -> BodyFit:
+    """Find body, pose, expression and camera of the person in a photo. The same input gives the same fit.
+
+    The work is done on the CPU, whatever device the model is on; the fit's tensors come back on the CPU.
+
+    Args:
+        image: sRGB, 0 to 1.
+        landmarks: of the person; detected if not given.
+        mask: the person's matte, 0 to 1, as large as the image; made if not given.
+        fov_deg: the diagonal field of view where it is known (`image.exif_fov_deg`); else it is estimated.
+        steps: fewer make a rougher fit.
+        progress: called before each evaluation; what it raises ends the fit.
+
+    Raises:
+        InputError: if the portrait cannot be used, shows no face, or lies on its side.
+    """
+    check_portrait(image)
+    height, width = image.shape[-2:]
+    # ComfyUI calls nodes in inference mode, whose tensors no gradient can pass.
+    with torch.inference_mode(False), torch.enable_grad(), one_thread():
+        image = image.detach().cpu().float().clone()
+        landmarks = gather_landmarks(image) if landmarks is None else landmarks
+        if (landmarks.width, landmarks.height) != (width, height):
+            raise ValueError(
+                f"landmarks must be those of the image, {width} x {height}. "
+                f"Got {landmarks.width} x {landmarks.height}; see PhotoLandmarks.resized."
+            )
+        if abs(landmarks.roll_deg) > MAX_ROLL_DEG:
+            raise InputError(
+                f"The head in the portrait is tilted by {abs(landmarks.roll_deg):.0f} degrees. Turn the photo upright: "
+                f"up to {MAX_ROLL_DEG:.0f} degrees are understood."
+            )
+        body = model.to("cpu")
+        energy = _energy(body, landmarks, fov_deg)
+        state = _fit(energy, steps or FitSteps(), progress)
+        with torch.no_grad():
+            posed = energy.pose(state)
+        confidence = _confidence(energy, state)
+        camera = Camera(fov_deg=float(state.fov_deg), width=width, height=height)
+        if mask is None:
+            scale = min(1.0, SILHOUETTE_SIDE / max(width, height))
+            small = camera.resized(max(1, round(width * scale)), max(1, round(height * scale)))
+            with torch.no_grad():
+                whole = body.pose(body.rest(state.shape), state.joint_rotvec, posed.joints[:, 0], state.expression)
+            silhouette = rasterise(whole.vertices[0], body.faces, small).covered.float()
+            mask = person_matte(image, landmarks, silhouette)
+        elif mask.shape != (height, width):
+            raise ValueError(f"mask must be as large as the image, {height} x {width}. Got {tuple(mask.shape)}.")
+    return BodyFit(
+        model=model,
+        shape=state.shape,
+        joint_rotvec=state.joint_rotvec[0],
+        translation=posed.joints[0, 0].detach(),
+        expression=state.expression[0],
+        camera=camera,
+        image=image,
+        mask=mask.detach().cpu().float().clone(),
+        confidence=confidence,
+    )
+
+
+def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None) -> FitEnergy:
+    mean = shape_mean(model)
+    unbounded = torch.tensor([[-3.0, 3.0]]).expand(len(mean), 2)
+    return FitEnergy(
+        body=FitBody.build(model),
+        targets=FitTargets.build(landmarks, model.face_landmark_weight),
+        width=landmarks.width,
+        height=landmarks.height,
+        fov_prior_deg=FOV_DEG if fov_deg is None else fov_deg,
+        fov_sigma_deg=FOV_SIGMA_DEG if fov_deg is None else EXIF_SIGMA_DEG,
+        pose_prior=PosePrior.build(),
+        shape_mean=mean,
+        shape_sigma=shape_sigma(model.shape_names),
+        shape_range=getattr(model, "shape_range", unbounded),
+        expression_sigma=expression_sigma(),
+    )
+
+
+def _fit(energy: FitEnergy, steps: FitSteps, progress: Progress) -> FitState:
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        progress(min(done, steps.total - 1), steps.total)
+        done += 1
+
+    everything = ("head", "fov_deg", "joint_rotvec", "shape", "expression")
+    state = start(energy.body, energy.targets, energy.width, energy.height, energy.fov_prior_deg, energy.shape_mean)
+    rest = energy.body.model.rest(state.shape)
+    state = minimise(
+        energy,
+        lambda s: energy.trunk(s, rest),
+        state,
+        ("head", "joint_rotvec"),
+        evaluations=steps.head,
+        joints=_TRUNK,
+        tick=tick,
+    )
+    state = minimise(energy, energy.trunk, state, everything, evaluations=steps.trunk, joints=_TRUNK, tick=tick)
+    state = _hold_arms(energy, state, steps.arms, tick)
+    state = minimise(energy, energy.total, state, everything, evaluations=steps.all, joints=_TRUNK + _ARMS, tick=tick)
+    progress(steps.total, steps.total)
+    return state
+
+
+def _hold_arms(energy: FitEnergy, state: FitState, steps: int, tick: Callable[[], None]) -> FitState:
+    """Try many ways to hold the arms at once and keep the likeliest of each side."""
+    targets = replace(energy.targets, body=replace(energy.targets.body, rho=3 * energy.targets.body.rho))
+    arms = replace(energy, body=energy.body.without_face(), targets=targets)
+    rest = arms.body.model.rest(state.shape)
+    guesses = search(lambda s: arms.arms(s, rest), arm_guesses(state), steps=steps, joints=_ARMS, tick=tick)
+    with torch.no_grad():
+        best = arms.arms(guesses, rest).argmin(0)
+    pose = state.joint_rotvec.clone()
+    for i, side in enumerate(("left", "right")):
+        joints = arm_joints(side)
+        pose[0, joints] = guesses.joint_rotvec[best[i], joints]
+    return replace(state, joint_rotvec=pose)
+
+
+def _confidence(energy: FitEnergy, state: FitState) -> dict[str, float]:
+    """How much the photo told about each part: its points' confidence, less where the fit misses them."""
+    targets, body = energy.targets, energy.body
+    limb_px = 0.03 * math.hypot(energy.width, energy.height)
+    with torch.no_grad():
+        posed = energy.pose(state)
+        parts = {
+            "face": (targets.face, body.face(posed), FACE_EVIDENCE, 0.12 * targets.eye_distance),
+            "torso": (targets.body.only(("left_shoulder", "right_shoulder")), body.body(posed), 2.0, limb_px),
+            "left_hand": (targets.left_hand, body.hand(posed, "left"), 21.0, limb_px),
+            "right_hand": (targets.right_hand, body.hand(posed, "right"), 21.0, limb_px),
+        }
+        return {
+            name: group.confidence(energy.pixels(points, state.fov_deg)[0], full, tolerance)
+            for name, (group, points, full, tolerance) in parts.items()
+        }

@@ -1,0 +1,244 @@
+"""Where a photo shows the face, the joints and the fingers of one person.
+
+`detect_landmarks` finds them with what is installed; `pose_keypoint` reads those that another tool has found.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..image import check_portrait
+
+BODY_POINTS: tuple[str, ...] = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+"""COCO's 17, in its order. Sides are the subject's."""
+
+NUM_FACE_POINTS, NUM_HAND_POINTS = 478, 21
+RIGHT_IRIS, LEFT_IRIS = 468, 473
+"""Iris centres among the face points; each is followed by four points of its rim."""
+RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (263, 362)
+"""Outer and inner corner."""
+MIN_FACE_PX, GOOD_FACE_PX = 24, 48
+"""A narrower face is refused; below the second figure the fit is told to be rough."""
+
+SOURCES = ("auto", "mediapipe", "cascade")
+CASCADE = "frontal-face cascade"
+"""`PhotoLandmarks.source` of what the cascade found."""
+NO_FACE = (
+    "No face was found in the portrait. Use a sharp photo of a person that shows the whole face, upright, not turned "
+    "more than 60 degrees, without a hand or mask over it."
+)
+HOW_TO_GET_MEDIAPIPE = (
+    'pip install --no-deps mediapipe==0.10.21; pip install "protobuf>=4.25.3,<5" absl-py attrs flatbuffers '
+    "sounddevice matplotlib"
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoLandmarks:
+    """Points of one person: x and y in pixels (pixel centres at +0.5, y downwards) and confidence, 0 to 1.
+
+    Confidence 0 means that the point was not seen; its position then says nothing.
+    """
+
+    width: int
+    height: int
+    face: Float[Tensor, "478 3"]
+    """In MediaPipe's order; 468 to 472 are the right iris, 473 to 477 the left."""
+    body: Float[Tensor, "17 3"]
+    """In the order of `BODY_POINTS`."""
+    left_hand: Float[Tensor, "21 3"]
+    """Wrist, then four points of each finger from the thumb to the little finger, base to tip."""
+    right_hand: Float[Tensor, "21 3"]
+    source: str
+    """What found them, for messages and previews."""
+
+    def __post_init__(self) -> None:
+        for name in ("face", "body", "left_hand", "right_hand"):
+            if not torch.isfinite(getattr(self, name)).all():
+                raise ValueError(f"PhotoLandmarks.{name} must be finite. Got NaN or infinity.")
+
+    def point(self, name: str) -> Float[Tensor, "3"]:
+        """A body point by its name."""
+        return self.body[BODY_POINTS.index(name)]
+
+    @property
+    def face_box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the face points that were seen.
+
+        Raises:
+            InputError: if none was seen.
+        """
+        seen = self.face[self.face[:, 2] > 0, :2]
+        if len(seen) == 0:
+            raise InputError(NO_FACE)
+        (left, top), (right, bottom) = seen.amin(0).tolist(), seen.amax(0).tolist()
+        return left, top, right, bottom
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the centres of the eyes (each the middle of its two corners)."""
+        corners = self.face[list(RIGHT_EYE_CORNERS + LEFT_EYE_CORNERS), :2]
+        return (corners[:2].mean(0) - corners[2:].mean(0)).norm().item()
+
+    @property
+    def roll_deg(self) -> float:
+        """How far the line through the eyes is turned in the picture: 0 upright, positive clockwise, -180 to 180."""
+        corners = self.face[list(RIGHT_EYE_CORNERS + LEFT_EYE_CORNERS), :2]
+        across = corners[2:].mean(0) - corners[:2].mean(0)
+        return math.degrees(math.atan2(across[1].item(), across[0].item()))
+
+    def resized(self, width: int, height: int) -> PhotoLandmarks:
+        """The same points on another pixel grid."""
+        scale = torch.tensor([width / self.width, height / self.height, 1.0])
+        scaled = {name: getattr(self, name) * scale for name in ("face", "body", "left_hand", "right_hand")}
+        return replace(self, width=width, height=height, **scaled)
+
+
+def no_points(count: int) -> Float[Tensor, "n 3"]:
+    """Points that were not seen."""
+    return torch.zeros(count, 3)
+
+
+def merge_landmarks(first: PhotoLandmarks, second: PhotoLandmarks) -> PhotoLandmarks:
+    """All points of `first`, and the groups (face, body, each hand) that it lacks from `second`."""
+    if (first.width, first.height) != (second.width, second.height):
+        second = second.resized(first.width, first.height)
+    filled = {
+        name: getattr(second, name)
+        for name in ("face", "body", "left_hand", "right_hand")
+        if getattr(first, name)[:, 2].sum() == 0 and getattr(second, name)[:, 2].sum() > 0
+    }
+    if not filled:
+        return first
+    return replace(first, source=f"{first.source} + {second.source} ({', '.join(filled)})", **filled)
+
+
+def detect_landmarks(image: Float[Tensor, "3 h w"], *, source: str = "auto", face_index: int = 0) -> PhotoLandmarks:
+    """Find one person's landmarks in a photo with what is installed; `source` of the result names the tool.
+
+    Args:
+        image: sRGB, 0 to 1.
+        source: `mediapipe`; `cascade` for the frontal-face cascade, which assumes an upright frontal head and finds
+            no body; or `auto` for the first of these that is there.
+        face_index: which face, from the largest (0) to the smallest.
+
+    Raises:
+        InputError: if there is no such face, it is too small or turned away, or the portrait or tool cannot be used.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"source must be one of {', '.join(SOURCES)}. Got {source!r}.")
+    check_portrait(image)
+    pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    missing = why_no_mediapipe() if source != "cascade" else None
+    if source == "mediapipe" and missing:
+        raise InputError(f"{missing} Install it with: {HOW_TO_GET_MEDIAPIPE}")
+    if source == "cascade" or missing:
+        from .detect_cascade import detect
+
+        if missing:
+            _log.warning(
+                "%s The frontal-face cascade stands in for it: it assumes a frontal, upright face and sees neither "
+                "expression, arms nor hands. For a better fit wire POSE_KEYPOINT or FACE_LANDMARKS in, or: %s",
+                missing,
+                HOW_TO_GET_MEDIAPIPE,
+            )
+    else:
+        from .detect_mediapipe import detect
+    return detect(pixels, face_index)
+
+
+def gather_landmarks(
+    image: Float[Tensor, "3 h w"],
+    *,
+    pose_keypoint: Any = None,
+    face_landmarks: Any = None,
+    source: str = "auto",
+    face_index: int = 0,
+) -> PhotoLandmarks:
+    """The landmarks that are wired in, completed by `detect_landmarks` where they lack the face.
+
+    Args:
+        pose_keypoint: POSE_KEYPOINT in any dialect; face, body and hands.
+        face_landmarks: core's FACE_LANDMARKS; its 478 points go before the 68 of POSE_KEYPOINT.
+        source, face_index: as for `detect_landmarks`; the index counts people in POSE_KEYPOINT too.
+
+    Raises:
+        InputError: if the wired-in data or the portrait cannot be used.
+    """
+    from .pose_keypoint import from_face_landmarks, from_pose_keypoint
+
+    check_portrait(image)
+    height, width = image.shape[-2:]
+    wired: list[PhotoLandmarks] = []
+    if face_landmarks is not None:
+        wired.append(from_face_landmarks(face_landmarks, width, height, face_index=face_index))
+    if pose_keypoint is not None:
+        wired.append(from_pose_keypoint(pose_keypoint, width, height, person=face_index))
+    if not wired or not any(one.face[:, 2].any() for one in wired):
+        if wired:
+            _log.warning("The wired-in keypoints show no face: it is looked for in the portrait.")
+        wired.append(detect_landmarks(image, source=source, face_index=face_index))
+    found = reduce(merge_landmarks, wired)
+    _log.info("Landmarks by %s.", found.source)
+    return found
+
+
+def choose_face(boxes: list[tuple[float, float, float, float]], face_index: int) -> tuple[float, float, float, float]:
+    """The wanted one of the face boxes (left, top, right, bottom), counted from the largest, with its messages.
+
+    Raises:
+        InputError: if there is none, or fewer than wanted, or it is narrower than `MIN_FACE_PX`.
+    """
+    if not boxes:
+        raise InputError(NO_FACE)
+    boxes = sorted(boxes, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
+    if not 0 <= face_index < len(boxes):
+        raise InputError(
+            f"Face {face_index} was asked for, but the portrait shows {len(boxes)} "
+            f"face{'s' if len(boxes) > 1 else ''}. Choose 0 to {len(boxes) - 1} (0 is the largest)."
+        )
+    if len(boxes) > 1:
+        _log.warning(
+            "The portrait shows %d faces: face %d is used (0 is the largest). Choose another with the face index.",
+            len(boxes),
+            face_index,
+        )
+    box = boxes[face_index]
+    width = box[2] - box[0]
+    if width < MIN_FACE_PX:
+        raise InputError(
+            f"The face is too small: {width:.0f} px wide. It needs {MIN_FACE_PX} px at least, 100 px or more "
+            "for a good result. Use a larger photo or crop it closer."
+        )
+    if width < GOOD_FACE_PX:
+        _log.warning("The face is only %.0f px wide: the fit will be rough.", width)
+    return box
+
+
+def why_no_mediapipe() -> str | None:
+    """A sentence about what is wrong with the mediapipe package, or None if it can be used."""
+    if importlib.util.find_spec("mediapipe") is None:
+        return "The package mediapipe is not installed."
+    try:
+        import mediapipe
+    except (ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
+        return f"The package mediapipe is installed but cannot be imported ({error})."
+    if not hasattr(mediapipe, "solutions"):
+        return f"The package mediapipe {mediapipe.__version__} has no mp.solutions any more; 0.10.21 is needed."
+    return None

@@ -1,0 +1,64 @@
+"""A picture that shows how well a body fits its photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..datatypes import BodyFit
+from ..names import PART_INDEX
+from ..render.camera import project
+from ..render.raster import rasterise
+from .fit_targets import FACE_OVAL
+from .landmarks import PhotoLandmarks
+
+MESH_SHARE = 0.55
+_SHOWN = ("face", "torso", "left_hand", "right_hand")
+
+
+def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float[Tensor, "3 h w"]:
+    """The body over the photo, shaded; the body's face outline and joints, and green the landmarks if given."""
+    model = fit.model.to("cpu")
+    with torch.no_grad():
+        posed = model.pose(model.rest(fit.shape), fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
+        raster = rasterise(posed.vertices[0], model.faces, fit.camera)
+        corners = posed.vertices[0][model.faces]
+        normal = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal = torch.nn.functional.normalize(normal, dim=-1)
+        light = torch.nn.functional.normalize(torch.tensor([0.3, 0.5, 0.8]), dim=0)
+        shade = 0.35 + 0.65 * (normal @ light).clamp(min=0)
+        tint = torch.full((len(shade), 3), 0.8)
+        for part, colour in (("lips", (0.95, 0.4, 0.4)), ("brows", (0.5, 0.4, 0.3)), ("teeth", (1.0, 1.0, 1.0))):
+            tint[model.face_parts == PART_INDEX[part]] = torch.tensor(colour)
+        for part in ("left_eye", "right_eye"):
+            tint[model.face_parts == PART_INDEX[part]] = torch.tensor([0.6, 0.8, 1.0])
+        mesh = (shade[:, None] * tint)[raster.face_id.clamp(min=0)].permute(2, 0, 1)
+        share = MESH_SHARE * raster.covered.float()
+        picture = (1 - share) * fit.image + share * mesh
+        points = project(model.face_landmarks(posed.vertices)[0], fit.camera)[0].numpy()
+        joints = project(posed.joints[0], fit.camera)[0].numpy()
+    canvas = np.ascontiguousarray((picture.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy())
+    unit = max(1, round(max(canvas.shape[:2]) / 512))
+    oval = points[list(FACE_OVAL)]
+    cv2.polylines(canvas, [np.round(oval).astype(np.int32)], True, (255, 160, 0), unit, cv2.LINE_AA)
+    for x, y in joints[12:].tolist():
+        _dot(canvas, x, y, 2 * unit, (255, 160, 0))
+    if landmarks is not None:
+        for x, y, c in torch.cat((landmarks.body, landmarks.left_hand, landmarks.right_hand)).tolist():
+            if c > 0:
+                _dot(canvas, x, y, 2 * unit, (0, round(80 + 175 * min(c, 1)), 0))
+        for x, y, c in landmarks.face.tolist():
+            if c > 0:
+                _dot(canvas, x, y, max(1, unit // 2), (0, round(80 + 175 * min(c, 1)), 0))
+    text = "  ".join(f"{name} {fit.confidence[name]:.2f}" for name in _SHOWN if name in fit.confidence)
+    corner = (4 * unit, canvas.shape[0] - 5 * unit)
+    cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, (255, 255, 255), unit, cv2.LINE_AA)
+    return torch.from_numpy(canvas).permute(2, 0, 1).float() / 255
+
+
+def _dot(canvas: np.ndarray, x: float, y: float, radius: int, colour: tuple[int, int, int]) -> None:
+    if abs(x) < 1e5 and abs(y) < 1e5:
+        cv2.circle(canvas, (round(x), round(y)), radius, colour, -1, cv2.LINE_AA)

@@ -1,0 +1,22 @@
+"""Diffusion over any tensor; knows no stage.
+
+Everything here speaks of a denoiser: `denoise(x, t, **cond) -> x0`, where `x` is `[b ...]` and `t` holds the
+diffusion step of each sample (or of each frame). Guidance and constraints wrap a denoiser and return one.
+"""
+
+from .denoiser import Denoiser, classifier_free_guidance, known_prefix
+from .rolling import num_rolling_steps, rolling_sample
+from .samplers import ddim_sample, sampling_steps
+from .schedule import DiffusionSchedule, cosine_schedule
+
+__all__ = [
+    "Denoiser",
+    "DiffusionSchedule",
+    "classifier_free_guidance",
+    "cosine_schedule",
+    "ddim_sample",
+    "known_prefix",
+    "num_rolling_steps",
+    "rolling_sample",
+    "sampling_steps",
+]

@@ -1,0 +1,211 @@
+"""The motion network M (VLOGGER section 3.1): a causal transformer that denoises motion given speech.
+
+As in the paper: attention over time in four layers with a causal mask, position encoding of the frame (rotary) and of
+the diffusion step (sinusoidal), MLPs that embed audio and step, prediction of x0. Where we differ: the audio
+embedding of a frame hears `audio_ahead` frames of the future (167 ms at 24 fps), because lips close before the sound
+that shows it; every frame carries its own diffusion step, so that frames already generated can be given clean
+(step 0) and a long motion continues from window to window; a linear head predicts the lips from the audio embedding
+alone, which is used in training only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..names import ARKIT_EXPRESSIONS
+from .layout import MOTION_JOINTS, NUM_EXPRESSIONS, motion_dim
+
+LIP_CHANNELS: tuple[int, ...] = tuple(
+    i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(("jawOpen", "jawForward", "mouth", "tongue"))
+)
+"""Expression indices that speech determines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionConfig:
+    """What a checkpoint needs to be rebuilt."""
+
+    feature_kind: str = "mel80x4"
+    """The speech front end it was trained with."""
+    feature_dim: int = 320
+    fps: Fraction = Fraction(24)
+    joint_names: tuple[str, ...] = MOTION_JOINTS
+    """Joints it moves, in order."""
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    feedforward_width: int = 640
+    audio_behind: int = 4
+    """Frames of past audio in a frame's embedding; even."""
+    audio_ahead: int = 4
+    """Frames of future audio; even."""
+    diffusion_steps: int = 1000
+    context_frames: int = 48
+    """Finished frames that the network sees while it samples the next."""
+    ramp_frames: int = 48
+    """Frames that are sampled together, their noise rising along time; see `diffusion.rolling`."""
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"MotionConfig.width must be a multiple of 2 * heads. Got {self.width}, {self.heads}.")
+        if self.audio_behind % 2 or self.audio_ahead % 2 or min(self.audio_behind, self.audio_ahead) < 2:
+            raise ValueError(
+                f"MotionConfig.audio_behind and audio_ahead must be even and at least 2. "
+                f"Got {self.audio_behind} and {self.audio_ahead}."
+            )
+        if min(self.context_frames, self.ramp_frames) < 1:
+            raise ValueError(
+                f"MotionConfig.context_frames and ramp_frames must be at least 1. "
+                f"Got {self.context_frames} and {self.ramp_frames}."
+            )
+
+    @property
+    def motion_dim(self) -> int:
+        return motion_dim(self.joint_names)
+
+
+class AudioEncoder(nn.Module):
+    """One vector a frame from the speech around it: an MLP, then two convolutions that share the reach."""
+
+    def __init__(self, config: MotionConfig) -> None:
+        super().__init__()
+        taps = (config.audio_behind + config.audio_ahead) // 2 + 1
+        self.embed = nn.Sequential(
+            nn.Linear(config.feature_dim, config.width), nn.GELU(), nn.Linear(config.width, config.width)
+        )
+        self.conv1 = nn.Conv1d(config.width, config.width, taps)
+        self.conv2 = nn.Conv1d(config.width, config.width, taps)
+        self.behind, self.ahead = config.audio_behind // 2, config.audio_ahead // 2
+
+    def forward(self, features: Float[Tensor, "b n f"]) -> Float[Tensor, "b t d"]:
+        """`n` is `t` plus the reach on both sides."""
+        x = rearrange(self.embed(features), "b n d -> b d n")
+        for conv in (self.conv1, self.conv2):
+            x = x[..., self.behind : x.shape[-1] - self.ahead] + conv(F.gelu(x))
+        return rearrange(x, "b d t -> b t d")
+
+
+class Block(nn.Module):
+    """Causal self-attention with rotary positions and a feed-forward network, both pre-normalised."""
+
+    def __init__(self, config: MotionConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.attention_out = nn.Linear(config.width, config.width)
+        self.feedforward_norm = nn.LayerNorm(config.width)
+        self.feedforward = nn.Sequential(
+            nn.Linear(config.width, config.feedforward_width),
+            nn.GELU(),
+            nn.Linear(config.feedforward_width, config.width),
+        )
+
+    def forward(self, x: Float[Tensor, "b t d"], rotary: Float[Tensor, "2 t e"]) -> Float[Tensor, "b t d"]:
+        q, k, v = rearrange(self.qkv(self.attention_norm(x)), "b t (three h e) -> three b h t e", three=3, h=self.heads)
+        attended = F.scaled_dot_product_attention(rotate(q, rotary), rotate(k, rotary), v, is_causal=True)
+        x = x + self.attention_out(rearrange(attended, "b h t e -> b t (h e)"))
+        return x + self.feedforward(self.feedforward_norm(x))
+
+
+class MotionDenoiser(nn.Module):
+    """M: `x0 = M(x_t, t, audio)` on normalised motion `[b t d]`."""
+
+    motion_mean: Tensor
+    motion_std: Tensor
+    feature_mean: Tensor
+    feature_std: Tensor
+    feature_silence: Tensor
+
+    def __init__(self, config: MotionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.audio_encoder = AudioEncoder(config)
+        self.null_audio = nn.Parameter(torch.zeros(config.width))
+        self.step_embed = nn.Sequential(
+            nn.Linear(config.width, config.width), nn.GELU(), nn.Linear(config.width, config.width)
+        )
+        self.motion_in = nn.Linear(config.motion_dim, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.out_norm = nn.LayerNorm(config.width)
+        self.motion_out = nn.Linear(config.width, config.motion_dim)
+        self.lip_head = nn.Linear(config.width, len(LIP_CHANNELS))
+        for name, dim in (("motion", config.motion_dim), ("feature", config.feature_dim)):
+            self.register_buffer(f"{name}_mean", torch.zeros(dim))
+            self.register_buffer(f"{name}_std", torch.ones(dim))
+        self.register_buffer("feature_silence", torch.zeros(config.feature_dim))
+
+    def forward(
+        self,
+        x: Float[Tensor, "b t d"],
+        t: Int[Tensor, "b *t"],
+        *,
+        audio: Float[Tensor, "b n f"] | None,
+    ) -> Float[Tensor, "b t d"]:
+        """Return x0.
+
+        Args:
+            x: normalised noisy motion; frames at step 0 are clean.
+            t: diffusion step, one a sample or one a frame.
+            audio: features of `audio_behind` frames before the first to `audio_ahead` after the last; None is the
+                unconditional model.
+        """
+        embedded = self.null_audio.expand(*x.shape[:2], -1) if audio is None else self.encode_audio(audio)
+        return self.denoise(x, t, embedded)
+
+    def encode_audio(self, audio: Float[Tensor, "b n f"]) -> Float[Tensor, "b t d"]:
+        """Embedding of each frame's speech."""
+        return self.audio_encoder((audio - self.feature_mean) / self.feature_std)
+
+    def denoise(
+        self, x: Float[Tensor, "b t d"], t: Int[Tensor, "b *t"], embedded: Float[Tensor, "b t e"]
+    ) -> Float[Tensor, "b t d"]:
+        """`forward` from the audio embedding on."""
+        step = self.step_embed(sinusoidal(t, self.config.width))
+        h = self.motion_in(x) + embedded + (step if t.ndim == 2 else step[:, None])
+        rotary = rotary_table(x.shape[1], self.config.width // self.config.heads, x.device)
+        for block in self.blocks:
+            h = block(h, rotary)
+        return self.motion_out(self.out_norm(h))
+
+    def normalise(self, motion: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        """Motion vectors to the network's scale."""
+        return (motion - self.motion_mean) / self.motion_std
+
+    def denormalise(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        """Inverse of `normalise`."""
+        return x * self.motion_std + self.motion_mean
+
+
+def expression_and_pose(config: MotionConfig) -> tuple[slice, slice]:
+    """Where expression and pose lie in the motion vector."""
+    return slice(0, NUM_EXPRESSIONS), slice(NUM_EXPRESSIONS, config.motion_dim)
+
+
+def sinusoidal(t: Int[Tensor, "*batch"], width: int) -> Float[Tensor, "*batch w"]:
+    """Sine and cosine of `t` at `width / 2` frequencies from 1 down to 1/10000."""
+    frequency = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=t.device) / (width // 2))
+    angle = t[..., None].float() * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def rotary_table(num_frames: int, width: int, device: torch.device) -> Float[Tensor, "2 t e"]:
+    """Cosines and sines for `rotate` at each frame."""
+    frequency = torch.exp(-math.log(1_000) * torch.arange(width // 2, device=device) / (width // 2))
+    angle = torch.arange(num_frames, device=device)[:, None] * frequency
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def rotate(x: Float[Tensor, "b h t two_e"], rotary: Float[Tensor, "2 t e"]) -> Float[Tensor, "b h t two_e"]:
+    """Rotary position encoding, Su et al., "RoFormer" (2021): scores depend on the distance of frames."""
+    cos, sin = rotary.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

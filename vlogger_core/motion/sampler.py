@@ -1,0 +1,145 @@
+"""Motion of any length from speech."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..datatypes import Motion, SpeechFeatures
+from ..diffusion import Denoiser, classifier_free_guidance, num_rolling_steps, rolling_sample
+from ..errors import InputError
+from ..names import ARKIT_EXPRESSIONS
+from ..progress import Progress, silent
+from .checkpoint import MotionModel
+from .layout import NUM_EXPRESSIONS, vector_to_motion
+from .network import MotionDenoiser
+from .smoothing import low_pass, median
+
+
+@torch.inference_mode()
+def sample_motion(
+    model: MotionModel,
+    features: SpeechFeatures,
+    *,
+    seed: int,
+    steps: int = 10,
+    guidance: float = 1.1,
+    progress: Progress = silent,
+) -> Motion:
+    """Sample one motion with a frame for every frame of the features, on the CPU; runs where the network is.
+
+    Frames are finished one after the other (`diffusion.rolling`), each seeing `config.context_frames` of what went
+    before: time grows linearly with length, memory beyond the result does not grow, and there is no border between
+    windows. Joints, translation and brows pass a low-pass filter and the gaze a median (`smoothing`); expressions are
+    clamped to 0 to 1, which the network's own estimate leaves by a few hundredths. A seed gives the same motion again
+    on the same kind of device.
+
+    Args:
+        seed: at least 0.
+        steps: diffusion steps a frame, 1 to `config.diffusion_steps`.
+        guidance: classifier-free guidance; 1 is none, and more follows the speech with larger movement.
+        progress: counts evaluations of the network.
+
+    Raises:
+        InputError: if the features were made by another front end or at another frame rate than the model knows.
+        ValueError: if `seed` or `steps` is out of range, or there is no frame.
+    """
+    config, network = model.config, model.network
+    _check(model, features)
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0. Got {seed}.")
+    if not 1 <= steps <= config.diffusion_steps:
+        raise ValueError(f"steps must lie in 1 to {config.diffusion_steps}. Got {steps}.")
+    device = network.motion_mean.device
+    num_frames = len(features.features)
+    total = num_rolling_steps(num_frames, config.ramp_frames, steps)
+    with _few_threads(device):
+        progress(0, total)
+        embedded = _embed(network, features.features)
+        pieces: list[Tensor] = []
+        rolling = rolling_sample(
+            classifier_free_guidance(_from_embedding(network), guidance, {"embedded": None}),
+            num_frames,
+            config.motion_dim,
+            model.schedule,
+            ramp=config.ramp_frames,
+            context=config.context_frames,
+            steps=steps,
+            generator=torch.Generator(device).manual_seed(seed),
+            cond=lambda start, stop: {"embedded": embedded[None, start:stop].to(device)},
+        )
+        for done, piece in enumerate(rolling, start=1):
+            pieces.append(network.denormalise(piece[0]).cpu())
+            progress(done, total)
+    vector = torch.cat(pieces)
+    slow, gaze = _channels("brow"), _channels("eyeLook")
+    slow += range(NUM_EXPRESSIONS, config.motion_dim)
+    vector[:, slow] = low_pass(vector[:, slow], float(features.fps))
+    vector[:, gaze] = median(vector[:, gaze])
+    vector[:, :NUM_EXPRESSIONS].clamp_(0, 1)
+    return vector_to_motion(vector, config.joint_names, features.fps)
+
+
+def _channels(prefix: str) -> list[int]:
+    """Indices of the expressions whose names begin so."""
+    return [i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(prefix)]
+
+
+def _from_embedding(network: MotionDenoiser) -> Denoiser:
+    """The network as a denoiser of speech that is embedded already; None is the unconditional model."""
+
+    def denoise(x: Tensor, t: Tensor, *, embedded: Tensor | None) -> Tensor:
+        heard = network.null_audio.expand(*x.shape[:2], -1) if embedded is None else embedded
+        return network.denoise(x, t, heard)
+
+    return denoise
+
+
+def _embed(network: MotionDenoiser, features: Float[Tensor, "t f"], piece: int = 480) -> Float[Tensor, "t e"]:
+    """Embed all speech, `piece` frames at a time."""
+    device = network.motion_mean.device
+    spans = [(start, min(start + piece, len(features))) for start in range(0, len(features), piece)]
+    heard = (_heard(network, features, *span).to(device)[None] for span in spans)
+    return torch.cat([network.encode_audio(audio)[0] for audio in heard])
+
+
+def _heard(network: MotionDenoiser, features: Float[Tensor, "t f"], start: int, stop: int) -> Float[Tensor, "n f"]:
+    """Features of a span and its reach on both sides, silence beyond the ends of the speech."""
+    first, last = start - network.config.audio_behind, stop + network.config.audio_ahead
+    silence = network.feature_silence.to(features.device)
+    before, after = max(0, -first), max(0, last - len(features))
+    middle = features[max(0, first) : min(len(features), last)]
+    return torch.cat([silence.expand(before, -1), middle, silence.expand(after, -1)])
+
+
+def _check(model: MotionModel, features: SpeechFeatures) -> None:
+    config = model.config
+    if features.kind != config.feature_kind:
+        raise InputError(
+            f"This motion model hears {config.feature_kind} features, these are {features.kind}: "
+            "choose the audio encoder or the motion model that matches."
+        )
+    if features.fps != config.fps:
+        raise InputError(
+            f"This motion model moves at {config.fps} frames a second, these features come at {features.fps}: "
+            f"set the audio encoder to {config.fps} fps."
+        )
+    t, d = features.features.shape
+    if d != config.feature_dim or t == 0:
+        raise ValueError(f"features must be [t, {config.feature_dim}] with t > 0. Got [{t}, {d}].")
+
+
+@contextmanager
+def _few_threads(device: torch.device) -> Iterator[None]:
+    """Cap torch's CPU threads: the work is small, and waiting threads cost more than they bring."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(min(before, 2))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,112 @@
+"""The whole path: a portrait and speech become a video file.
+
+    speech -> motion -> body -> preview -> mp4
+
+Each stage is a function of its own; this file only hands the nouns from one to the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .body.anny_model import load_anny
+from .body.fitter import fit_photo
+from .body.landmarks import gather_landmarks
+from .datatypes import Audio
+from .motion.checkpoint import load_motion_model
+from .motion.sampler import sample_motion
+from .progress import Progress, silent
+from .render.preview import render_preview
+from .speech.audio import to_speech
+from .speech.mel import mel_features
+from .video.writer import check_writable, write_video
+
+Stage = Callable[[str], Progress]
+"""Called when a stage begins, with a sentence about it; returns where that stage reports to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig:
+    """What a user may choose about a video."""
+
+    seed: int = 0
+    """Same seed, same motion."""
+    short_side: int | None = 512
+    """Pixels of the shorter side of the video; None keeps the photo's size."""
+    steps: int = 10
+    """Diffusion steps of the motion model."""
+    guidance: float = 1.1
+    """Classifier-free guidance of the motion model; 1 is none."""
+    face_index: int = 0
+    """Which face of the photo, from the largest to the smallest."""
+    landmark_source: str = "auto"
+    """`auto`, `mediapipe` or `cascade`."""
+    fov_deg: float | None = None
+    """The camera's diagonal field of view in degrees, where it is known; None estimates it."""
+
+
+def video_size(width: int, height: int, short_side: int | None, *, multiple_of: int = 2) -> tuple[int, int]:
+    """Height and width of the video: the photo's aspect, both a multiple of 2, as H.264 wants them, or of more."""
+    scale = 1.0 if short_side is None else short_side / min(width, height)
+    return multiple_of * round(height * scale / multiple_of), multiple_of * round(width * scale / multiple_of)
+
+
+def generate(
+    image: Float[Tensor, "3 h w"],
+    audio: Audio,
+    out: str | os.PathLike[str],
+    *,
+    config: GenerateConfig | None = None,
+    device: torch.device | str = "cpu",
+    stage: Stage = lambda sentence: silent,
+) -> Path:
+    """Make the person in `image` say `audio`, and write the video to `out`.
+
+    Args:
+        image: sRGB, 0 to 1, any aspect ratio; the whole picture is kept.
+        audio: speech of any rate and number of channels; it sounds in the video as it came.
+
+    Raises:
+        InputError: if the photo shows no face, the audio holds no sound, or `out` cannot be written.
+    """
+    config = config or GenerateConfig()
+    check_writable(out)
+    speech = to_speech(audio, progress=stage("Listening"))
+    progress = stage("Finding the face")
+    progress(0, 1)
+    landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index)
+    progress(1, 1)
+
+    progress = stage("Speech to motion")
+    motion_model = load_motion_model().to(device)
+    features = mel_features(speech, motion_model.config.fps)
+    motion = sample_motion(
+        motion_model,
+        features,
+        seed=config.seed,
+        steps=config.steps,
+        guidance=config.guidance,
+        progress=progress,
+    )
+    progress = stage("Loading the body")
+    body = load_anny(progress)
+    progress(1, 1)
+    progress = stage("Fitting the body to the photo")
+    fit = fit_photo(image, model=body, landmarks=landmarks, fov_deg=config.fov_deg, progress=progress)
+    size = video_size(fit.camera.width, fit.camera.height, config.short_side)
+    progress = stage("Rendering and encoding")
+    frames = render_preview(fit.to(device), motion.to(device), size=size, progress=progress)
+    return write_video(out, _no_grad(frames), motion.fps, audio)
+
+
+@torch.no_grad()
+def _no_grad(frames: Iterator[Tensor]) -> Iterator[Tensor]:
+    """The same frames, computed without gradients."""
+    yield from frames

@@ -1,0 +1,1 @@
+"""From a fitted body and a motion to pictures: rasteriser, control maps, warp preview."""

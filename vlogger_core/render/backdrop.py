@@ -1,0 +1,54 @@
+"""The picture behind the person, made once per video."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from .fill import fill_holes
+from .scene import resize
+
+PERSON = 0.02
+"""Matte above which a pixel shows the person, at least in part."""
+RING = 0.07
+"""Share of the shorter side: how deep behind the silhouette structures (lines, edges) are continued."""
+RING_SIDE = 384
+"""Structures are continued at about this many pixels on the shorter side."""
+
+
+def fill_backdrop(photo: Float[Tensor, "3 h w"], matte: Float[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
+    """The photo with the person painted over by what surrounds them; untouched where the matte is 0.
+
+    Behind the silhouette's edge, which motion reveals, structures are continued (Telea's fast marching inpainting);
+    deeper inside, which nothing reveals, colours are blended smoothly.
+    """
+    h, w = matte.shape
+    margin = max(1, round(0.006 * min(h, w)))
+    hole = F.max_pool2d((matte > PERSON).float()[None], 2 * margin + 1, stride=1, padding=margin)
+    scale = min(1.0, RING_SIDE / min(h, w))
+    small_size = (max(1, round(h * scale)), max(1, round(w * scale)))
+    small_hole = (F.adaptive_max_pool2d(hole, small_size) > 0).float()[0]
+    small = resize(photo, small_size).clamp(0, 1)
+    smooth = fill_holes(small, 1 - small_hole)
+
+    depth = max(2, round(RING * min(small_size)))
+    core = 1 - F.max_pool2d(1 - small_hole[None], 2 * depth + 1, stride=1, padding=depth)[0]
+    guided = torch.where(core > 0, smooth, small)
+    ring = small_hole * (1 - core)
+    painted = _inpaint(guided, ring)
+    # Towards the core the continued structures fade into the smooth colours.
+    blend = F.avg_pool2d(core[None], depth | 1, stride=1, padding=depth // 2, count_include_pad=False)[0]
+    painted = torch.lerp(painted, smooth, (2 * blend).clamp(0, 1))
+    return torch.where(hole > 0, resize(painted, (h, w)).clamp(0, 1), photo)
+
+
+def _inpaint(image: Tensor, hole: Tensor) -> Tensor:
+    pixels = np.ascontiguousarray((rearrange(image, "c h w -> h w c") * 255).round().byte().cpu().numpy())
+    mask = np.ascontiguousarray((hole > 0).byte().cpu().numpy())
+    painted = cv2.inpaint(pixels, mask, 4, cv2.INPAINT_TELEA)
+    return rearrange(torch.from_numpy(painted).to(image), "h w c -> c h w") / 255

@@ -1,0 +1,176 @@
+"""Eyes that turn and close: eyeballs move rigidly, closing lids take the skin around the eye.
+
+A photo shows only part of an eyeball, and next to nothing of a lid: lashes, iris and crease are what lies where a
+closing lid comes from. So each eye has two painted pictures, made once: the eyeball continued under the lids, and the
+face with the eye gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..names import PART_INDEX
+from .fill import box_blur, fill_holes
+from .raster import Raster
+from .scene import Scene, sample, smoothstep
+
+EYES = ("left_eye", "right_eye")
+MIN_PIXELS = 6
+"""An eye of which the photo shows less is left as it is."""
+CLOSING = (0.12, 0.5)
+"""Share of the eye's opening that must be gone before its lids begin to be, and are, painted."""
+SHUT = (0.6, 0.85)
+"""The same for the line of lashes and what is left of the opening; until then the photo's own lashes stay."""
+LASH_STRENGTH = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eye:
+    """One eye of a scene."""
+
+    is_ball: Bool[Tensor, " f"]
+    opening_px: int
+    """How many pixels of the eyeball the photo shows."""
+    ball: Float[Tensor, "c h w"]
+    """The warped layer with the eyeball continued beyond what the photo shows of it."""
+    shut: Float[Tensor, "c h w"]
+    """The warped layer with the eye painted over by skin."""
+    region: Float[Tensor, "h w"]
+    """Where it was painted over, soft."""
+    lash: Float[Tensor, "3"]
+    """Colour of the lash line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eyes:
+    """The eyes of a scene. Made by `open_eyes`."""
+
+    eyes: tuple[Eye, ...]
+    is_rim: Bool[Tensor, " f"]
+    """The edges of the lids."""
+
+
+def open_eyes(scene: Scene, layer: Float[Tensor, "c h w"]) -> Eyes:
+    """Prepare the painted pictures. `layer` is what will be warped: colour in the first three channels."""
+    parts = scene.fit.model.face_parts
+    brows = _pixels(scene.raster, parts == PART_INDEX["brows"])
+    eyes = []
+    for name in EYES:
+        is_ball = parts == PART_INDEX[name]
+        seen = _pixels(scene.raster, is_ball)
+        if seen.sum() >= MIN_PIXELS:
+            eyes.append(_open_eye(layer, is_ball, seen, brows))
+    return Eyes(eyes=tuple(eyes), is_rim=parts == PART_INDEX["lids"])
+
+
+def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: Bool[Tensor, "h w"]) -> Eye:
+    height = int(seen.any(1).sum())
+    region = _eye_region(seen, height, brows)
+    dark = layer[:3, region > 0.5]
+    return Eye(
+        is_ball=is_ball,
+        opening_px=int(seen.sum()),
+        ball=torch.where(seen, layer, fill_holes(layer, seen.float())),
+        shut=torch.lerp(layer, fill_holes(layer, _skin(layer, region, height)), region),
+        region=region,
+        lash=dark[:, dark.mean(0) <= dark.mean(0).quantile(0.1)].mean(1),
+    )
+
+
+def _eye_region(seen: Bool[Tensor, "h w"], height: int, brows: Bool[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+    """The visible eyeball and what surrounds it up to crease and lashes; 1 inside, soft at its edge."""
+    below, above = max(1, round(0.4 * height)), max(1, round(0.75 * height))
+    aside = max(1, round(0.3 * height))
+    spread = F.pad(seen[None].float(), (aside, aside, above, below))
+    # Each pixel looks down as far as the region reaches above the eye.
+    spread = spread.flip(-2)
+    grown = F.max_pool2d(spread, (below + above + 1, 2 * aside + 1), 1).flip(-2)
+    grown = grown * (1 - F.max_pool2d(brows[None].float(), 3, 1, 1))
+    soft = max(1, round(0.15 * height))
+    return box_blur(box_blur(grown, soft), soft)[0]
+
+
+def _skin(layer: Tensor, region: Tensor, height: int) -> Float[Tensor, "h w"]:
+    """1 where a pixel may lend its colour to a lid: skin near the eye, neither brow nor shadow."""
+    luma = layer[:3].mean(0)
+    reach = max(1, height)
+    ring = (F.max_pool2d(region[None], 2 * reach + 1, 1, reach)[0] > 0) & (region == 0)
+    if not ring.any():
+        return (region == 0).float()
+    bright = luma[ring].quantile(0.6)
+    return smoothstep((luma / bright - 0.7) / 0.2) * ring
+
+
+def paint_eyes(
+    eyes: Eyes,
+    carried: Float[Tensor, "c h w"],
+    source: Float[Tensor, "2 h w"],
+    rigid: Float[Tensor, "2 h w"],
+    raster: Raster,
+) -> Float[Tensor, "c h w"]:
+    """Turn the eyeballs and close the lids in a warped layer. What has not moved stays the photo's.
+
+    Args:
+        carried: the layer, warped.
+        source: the photo pixel that each frame pixel was taken from.
+        rigid: the photo pixel of the body's own surface, without extension; read on eyeballs only.
+        raster: the frame's body.
+    """
+    h, w = carried.shape[-2:]
+    column, row = source[0].long().clamp(0, w - 1), source[1].long().clamp(0, h - 1)
+    rim = box_blur(_pixels(raster, eyes.is_rim)[None].float(), 1)[0]
+    out = carried.clone()
+    for eye in eyes.eyes:
+        seen = _pixels(raster, eye.is_ball)
+        open_share = box_blur(seen[None].float(), 1)[0]
+        y, x = seen.nonzero(as_tuple=True)
+        ball = sample(eye.ball, rigid[:, y, x].T, "bicubic").T
+        out[:, y, x] = torch.lerp(carried[:, y, x], ball, open_share[y, x])
+
+        gone = 1 - len(y) / eye.opening_px
+        closing, shut = (float(smoothstep(torch.tensor((gone - a) / (b - a)))) for a, b in (CLOSING, SHUT))
+        if closing == 0:
+            continue
+        reach = eye.region[row, column]
+        y, x = (reach > 0).nonzero(as_tuple=True)
+        if not len(y):
+            continue
+        lid = sample(eye.shut, source[:, y, x].T, "bilinear").T
+        line = shut * LASH_STRENGTH * _lash_line(y, x, (rim + open_share)[y, x] * reach[y, x])
+        lid[:3] = torch.lerp(lid[:3], eye.lash[:, None].expand(-1, len(x)), line)
+        weight = closing * (1 - (1 - shut) * (rim + open_share)[y, x].clamp(max=1))
+        out[:, y, x] = torch.lerp(out[:, y, x], lid, weight)
+    return out
+
+
+def _lash_line(y: Tensor, x: Tensor, weight: Tensor) -> Float[Tensor, " n"]:
+    """How much a pixel lies on the smooth curve through the edge of a shut lid, 0 to 1.
+
+    The mesh's edge is coarse; a parabola through it, in the eye's own axes, is what lashes look like from afar.
+    """
+    total = weight.sum()
+    if total < 3:
+        return torch.zeros_like(weight)
+    points = torch.stack((x, y), -1).to(weight)
+    centred = points - (weight[:, None] * points).sum(0) / total
+    _, axes = torch.linalg.eigh((weight[:, None] * centred).T @ centred / total)
+    axis = axes[:, 1] * torch.where(axes[0, 1] < 0, -1.0, 1.0)
+    along = centred @ axis
+    across = centred @ torch.stack((-axis[1], axis[0]))
+    spread = ((weight * along.square()).sum() / total).sqrt().clamp(min=1.0)
+    u = along / spread
+    basis = torch.stack((torch.ones_like(u), u, u * u), -1)
+    normal = (weight[:, None] * basis).T @ basis + 1e-3 * torch.eye(3, device=u.device)
+    curve = basis @ torch.linalg.solve(normal, (weight[:, None] * basis).T @ across)
+    width = (0.16 * spread).clamp(min=0.6)
+    taper = 1 - smoothstep((u.abs() - 1.2) / 0.8)
+    return torch.exp(-((across - curve) / width).square()) * taper
+
+
+def _pixels(raster: Raster, faces: Bool[Tensor, " f"]) -> Bool[Tensor, "h w"]:
+    return faces[raster.face_id.clamp(min=0)] & raster.covered

@@ -1,0 +1,44 @@
+"""Holes closed smoothly from what is around them, over an image pyramid (pull and push)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+SMOOTHING_STEPS = 2
+
+
+def fill_holes(values: Float[Tensor, "c h w"], weight: Float[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
+    """Values everywhere: where `weight` is 1 the given ones, where it is 0 a smooth surface through those around.
+
+    Pulling averages the known values into ever smaller images, pushing fills each finer one from the coarser and
+    relaxes it towards the membrane through the known values. The value under weight 0 is never read into the result.
+
+    Args:
+        weight: 0 to 1; with none above 0 the result is 0.
+    """
+    known = [(values * weight, weight[None])]
+    while max(known[-1][1].shape[-2:]) > 1:
+        total, share = (F.avg_pool2d(x[None], 2, ceil_mode=True, count_include_pad=False)[0] for x in known[-1])
+        # A cell is known once a quarter of it is: weights grow on the way up, values stay averages.
+        gain = torch.minimum(4 * share, torch.ones_like(share)) / share.clamp(min=1e-12)
+        known.append((total * gain, share * gain))
+    result = _value(*known[-1])
+    for total, share in reversed(known[:-1]):
+        coarse = F.interpolate(result[None], total.shape[-2:], mode="bilinear", align_corners=False)[0]
+        value = _value(total, share)
+        result = torch.lerp(coarse, value, share)
+        for _ in range(SMOOTHING_STEPS):
+            result = torch.lerp(box_blur(result, 1), value, share)
+    return result
+
+
+def box_blur(image: Float[Tensor, "c h w"], radius: int) -> Float[Tensor, "c h w"]:
+    """Mean over a square, smaller at the border."""
+    return F.avg_pool2d(image[None], 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)[0]
+
+
+def _value(total: Tensor, share: Tensor) -> Tensor:
+    return total / share.clamp(min=1e-12)

@@ -1,0 +1,121 @@
+"""Windows of the speech corpus for the motion network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..data.shards import ShardInfo, load_shard
+from ..errors import InputError
+from ..speech.mel import FEATURE_KIND, LOG_MEAN, LOG_SCALE, NUM_MELS, POWER_FLOOR, SUB_FRAMES, compress_power
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionWindows:
+    """Streams in memory, half precision; each is surrounded by silence as wide as the network hears."""
+
+    features: Float[Tensor, "n f"]
+    motion: Float[Tensor, "n d"]
+    starts: Tensor
+    """First frame of each stream in `features` and `motion`, after its leading silence."""
+    lengths: Tensor
+    behind: int
+    ahead: int
+    info: ShardInfo
+
+    def draw(
+        self, num_windows: int, num_frames: int, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "b n f"], Float[Tensor, "b t d"]]:
+        """Random windows: features with their reach on both sides, motion."""
+        room = (self.lengths - num_frames + 1).clamp(min=0)
+        if not room.any():
+            raise ValueError(
+                f"num_frames must not exceed the longest stream, {int(self.lengths.max())}. Got {num_frames}."
+            )
+        stream = torch.multinomial(room.double(), num_windows, replacement=True, generator=generator)
+        offset = (torch.rand(num_windows, generator=generator, dtype=torch.float64) * room[stream]).long()
+        first = (self.starts[stream] + offset)[:, None]
+        heard = first + torch.arange(-self.behind, num_frames + self.ahead)
+        return self.features[heard].float(), self.motion[first + torch.arange(num_frames)].float()
+
+    def statistics(self) -> dict[str, Float[Tensor, " d"]]:
+        """Mean and deviation of features and motion, silence around the streams excluded.
+
+        Numbers that hardly move get a small deviation, so that the network's error in them stays invisible.
+        """
+        spans = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
+        inside = torch.cat([torch.arange(start, start + length) for start, length in spans])
+        out = {}
+        for name, values in (("feature", self.features), ("motion", self.motion)):
+            chunks = values[inside].split(65536)
+            mean = torch.stack([chunk.double().sum(0) for chunk in chunks]).sum(0) / len(inside)
+            squares = [(chunk.double() - mean).square().sum(0) for chunk in chunks]
+            std = (torch.stack(squares).sum(0) / len(inside)).sqrt()
+            out[f"{name}_mean"] = mean.float()
+            out[f"{name}_std"] = torch.where(std < 1e-4, 1e-3, std).float()
+        return out
+
+
+def load_windows(folder: Path, *, behind: int, ahead: int) -> MotionWindows:
+    """Read all shards of a folder.
+
+    Raises:
+        InputError: if there is none, or they were made with another feature front end.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise InputError(
+            f"{folder} holds no training shards: make them with `python -m vlogger_core data speech-corpus`."
+        )  # fmt: skip
+    features, motion, starts, lengths = [], [], [], []
+    position = 0
+    info: ShardInfo | None = None
+    silence = silent_features().half()
+    for path in paths:
+        streams, own = load_shard(path)
+        if own.feature_kind != FEATURE_KIND or (info is not None and own != info):
+            raise InputError(
+                f"{path} does not match the other shards or the front end {FEATURE_KIND}: make the corpus anew."
+            )
+        info = own
+        for stream in streams:
+            n = len(stream.features)
+            features += [silence.expand(behind, -1), stream.features, silence.expand(ahead, -1)]
+            motion += [stream.motion[:1].expand(behind, -1), stream.motion, stream.motion[-1:].expand(ahead, -1)]
+            starts.append(position + behind)
+            lengths.append(n)
+            position += behind + n + ahead
+    assert info is not None
+    return MotionWindows(
+        features=torch.cat(features),
+        motion=torch.cat(motion),
+        starts=torch.tensor(starts),
+        lengths=torch.tensor(lengths),
+        behind=behind,
+        ahead=ahead,
+        info=info,
+    )
+
+
+def silent_features() -> Float[Tensor, "1 f"]:
+    """The features of digital silence."""
+    return compress_power(torch.zeros(1, SUB_FRAMES, NUM_MELS))
+
+
+def vary_microphone(features: Float[Tensor, "b n f"], generator: torch.Generator) -> Float[Tensor, "b n f"]:
+    """Another microphone for each window: a smooth change of timbre of some 4 dB, and in half of them noise."""
+    b = len(features)
+    mel = torch.linspace(0, 1, NUM_MELS)
+    waves = torch.stack([torch.cos(torch.pi * k * mel) for k in range(1, 5)])
+    log_gain = torch.randn(b, 4, generator=generator) @ waves * 0.45 + torch.randn(b, 1, generator=generator) * 0.3
+    log_noise = torch.randn(b, 4, generator=generator) @ waves * 0.8 + torch.rand(b, 1, generator=generator) * 7.0 - 8.0
+    noisy = (torch.rand(b, 1, generator=generator) < 0.5).float()
+    power = (torch.exp(features * LOG_SCALE + LOG_MEAN) - POWER_FLOOR).clamp(min=0)
+    power = power.unflatten(-1, (SUB_FRAMES, NUM_MELS))
+    uneven = -torch.log(torch.rand(power.shape, generator=generator) + 1e-6)
+    varied = power * log_gain.exp()[:, None, None] + (noisy * log_noise.exp())[:, None, None] * uneven
+    return compress_power(varied)
