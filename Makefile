@@ -15,6 +15,9 @@ TORCH := "torch<2.15"
 MEDIAPIPE := mediapipe==0.10.21
 MEDIAPIPE_NEEDS := "protobuf>=4.25.3,<5" absl-py attrs flatbuffers sounddevice matplotlib
 
+# A virtual environment whose making failed must not look made.
+.DELETE_ON_ERROR:
+
 .PHONY: demo test check format clean
 
 demo: $(VENV)/run.stamp

@@ -62,7 +62,8 @@ class VloggerBodyFitter(io.ComfyNode):
                     default="auto",
                     tooltip=(
                         "What finds face and joints where none are wired in. auto: mediapipe if it is installed, else "
-                        "OpenCV's face cascade with a warning. cascade: a frontal upright face, no arms."
+                        "the cascade, with a warning. cascade: OpenCV's LBP face cascade, as scikit-image ships it, "
+                        "and VLOGGER's own face regressor: a frontal upright face, no arms."
                     ),
                 ),
                 io.Int.Input(
@@ -92,7 +93,10 @@ class VloggerBodyFitter(io.ComfyNode):
                 sockets.FaceLandmarks.Input(
                     "face_landmarks",
                     optional=True,
-                    tooltip="The face from ComfyUI's MediaPipe Face Landmarker; used instead of the detection here.",
+                    tooltip=(
+                        "The face from ComfyUI's Detect Face Landmarks (MediaPipe); replaces the detection here. "
+                        "Where it comes alone, the body is detected separately, or guessed with a warning."
+                    ),
                 ),
                 io.Mask.Input(
                     "mask",
@@ -102,7 +106,9 @@ class VloggerBodyFitter(io.ComfyNode):
             ],
             outputs=[
                 sockets.Body.Output("body", tooltip="The fitted body, its camera and the photo."),
-                io.Image.Output("overlay", tooltip="The mesh and the landmarks over the photo."),
+                io.Image.Output(
+                    "overlay", tooltip="The mesh and the landmarks over the photo, at most 1024 px on the longer side."
+                ),
                 sockets.PoseKeypoint.Output("pose_keypoint", tooltip="The landmarks that were used, in pixels."),
                 io.Mask.Output("mask", tooltip="The person, with hair and clothes."),
             ],
@@ -121,7 +127,7 @@ class VloggerBodyFitter(io.ComfyNode):
             photo = sockets.photo_from_comfy(image)
             matte = sockets.mask_from_comfy(mask, photo)
             wired = {"pose_keypoint": pose_keypoint, "face_landmarks": face_landmarks}
-            points = gather_landmarks(photo, source=landmarks, face_index=face_index, **wired)
+            points = gather_landmarks(photo, source=landmarks, face_index=face_index, progress=progress, **wired)
             fov = fov_deg or None
             fit = fit_photo(photo, model=body_model, landmarks=points, mask=matte, fov_deg=fov, progress=progress)
             overlay = sockets.image_to_comfy(draw_overlay(fit, points))

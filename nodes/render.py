@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from . import runtime, sockets
 
-_SHORT_SIDE_TIP = "Pixels of the shorter side; the longer one follows from the photo. 0 keeps the photo's size."
+_SHORT_SIDE_TIP = (
+    "Pixels of the shorter side, 64 or more; the longer one follows from the photo. 0 keeps the photo's size."
+)
 
 
 class VloggerControlRenderer(io.ComfyNode):
@@ -35,10 +37,10 @@ class VloggerControlRenderer(io.ComfyNode):
                     "multiple_of",
                     default=8,
                     min=2,
-                    max=64,
+                    max=32,
                     step=2,
                     advanced=True,
-                    tooltip="Both sides are rounded to a multiple of this, as the video model needs it.",
+                    tooltip="Both sides are rounded to a multiple of this, as the video model needs it: 8, 16 or 32.",
                 ),
             ],
             outputs=[
@@ -50,11 +52,10 @@ class VloggerControlRenderer(io.ComfyNode):
 
     @classmethod
     def execute(cls, body, motion, map: str, short_side: int, multiple_of: int) -> io.NodeOutput:
-        from ..vlogger_core.pipeline import video_size
         from ..vlogger_core.render.maps import ControlMaps
 
         with runtime.work() as progress:
-            size = video_size(body.camera.width, body.camera.height, short_side or None, multiple_of=multiple_of)
+            size = sockets.render_size(body.camera, short_side, multiple_of)
             controls = ControlMaps(body, motion, size)
             image, mask = sockets.map_to_comfy(controls, map, progress)
             return io.NodeOutput(controls, image, mask)
@@ -85,11 +86,10 @@ class VloggerWarpPreview(io.ComfyNode):
 
     @classmethod
     def execute(cls, body, motion, short_side: int) -> io.NodeOutput:
-        from ..vlogger_core.pipeline import video_size
         from ..vlogger_core.render.preview import render_preview
 
         with runtime.work() as progress:
-            size = video_size(body.camera.width, body.camera.height, short_side or None)
+            size = sockets.render_size(body.camera, short_side)
             frames = render_preview(body, motion, size=size, progress=progress)
             images = sockets.frames_to_comfy(frames, motion.num_frames, on_frame=progress.show)
             return io.NodeOutput(images, float(motion.fps))

@@ -19,7 +19,7 @@ from .runtime import result_device
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..vlogger_core.datatypes import Audio
+    from ..vlogger_core.datatypes import Audio, Camera
     from ..vlogger_core.progress import Progress
     from ..vlogger_core.render.maps import ControlMaps
 
@@ -45,6 +45,8 @@ _PART_COLOURS = {
 }
 """Red, green, blue. Part of the format: workflows may look for a colour, so none is ever changed."""
 
+_MIN_SHORT_SIDE_PX = 64
+
 Timings = io.Custom("VLOGGER_TIMINGS")
 """`datatypes.SpeechTimings`."""
 Speech = io.Custom("VLOGGER_SPEECH")
@@ -62,7 +64,7 @@ Controls = io.Custom("VLOGGER_CONTROLS")
 PoseKeypoint = io.Custom("POSE_KEYPOINT")
 """OpenPose's frames, as DWPose, OpenPose and SDPose nodes give them."""
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
-"""What ComfyUI's own MediaPipe Face Landmarker gives."""
+"""What ComfyUI's own Detect Face Landmarks (MediaPipe) gives."""
 
 
 def photo_from_comfy(image: Tensor, *, name: str = "image") -> Tensor:
@@ -157,6 +159,30 @@ def frames_to_comfy(
     if batch is None:
         raise ValueError("frames must hold one frame at least. Got none.")
     return batch
+
+
+def render_size(camera: Camera, short_side: int, multiple_of: int = 2) -> tuple[int, int]:
+    """Height and width for the values of the widgets, in the shape of the photo that `camera` took.
+
+    Raises:
+        InputError: if `short_side` is neither 0 nor at least 64, or rounding would stretch the photo too much.
+    """
+    from ..vlogger_core.errors import InputError
+    from ..vlogger_core.pipeline import video_size
+    from ..vlogger_core.render.scene import MAX_STRETCH
+
+    if short_side != 0 and short_side < _MIN_SHORT_SIDE_PX:
+        raise InputError(
+            f"short_side must be {_MIN_SHORT_SIDE_PX} px or more, or 0 for the photo's own size. Got {short_side}."
+        )
+    height, width = video_size(camera.width, camera.height, short_side or None, multiple_of=multiple_of)
+    ratio = width * camera.height / (max(height, 1) * camera.width)
+    if not 1 / (1 + MAX_STRETCH) <= ratio <= 1 + MAX_STRETCH:
+        raise InputError(
+            f"Rounding both sides to a multiple of {multiple_of} would stretch the photo of {camera.width} x "
+            f"{camera.height} px too much, to {width} x {height}: raise short_side or lower multiple_of."
+        )
+    return height, width
 
 
 def map_to_comfy(controls: ControlMaps, name: str, progress: Progress) -> tuple[Tensor, Tensor]:

@@ -129,5 +129,6 @@ class VloggerAudioEncoder(io.ComfyNode):
         from ..vlogger_core.speech.audio import to_speech
         from ..vlogger_core.speech.mel import mel_features
 
-        with runtime.work():
-            return io.NodeOutput(mel_features(to_speech(sockets.audio_from_comfy(audio)), as_fps(fps)))
+        with runtime.work() as progress:
+            speech = to_speech(sockets.audio_from_comfy(audio), progress=progress)
+            return io.NodeOutput(mel_features(speech, as_fps(fps), progress=progress))

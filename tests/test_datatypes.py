@@ -33,6 +33,16 @@ def test_unknown_joint_is_named():
         motion(joint_names=("neck", "tail"))
 
 
+def test_a_joint_stands_once():
+    with pytest.raises(ValueError, match="must name each joint once"):
+        motion(joint_names=("head", "head"))
+
+
+def test_expressions_beyond_their_range_are_refused():
+    with pytest.raises(ValueError, match=r"expression must lie in 0 to 1\. Got 0 to 7"):
+        motion(expression=torch.nn.functional.pad(torch.zeros(4, 51), (0, 1), value=7.0))
+
+
 def test_not_a_number_is_refused():
     with pytest.raises(ValueError, match="translation must be finite"):
         motion(translation=torch.full((4, 3), math.nan))

@@ -60,7 +60,7 @@ def test_other_modes_become_rgb(tmp_path, rgb, mode):
 
 
 def test_transparency_lies_over_grey_and_is_told(tmp_path, rgb, caplog):
-    rgb.putalpha(Image.fromarray(np.repeat(np.uint8([[0] * 30 + [255] * 30]), 40, 0)))
+    rgb.putalpha(Image.fromarray(np.repeat(np.array([[0] * 30 + [255] * 30], np.uint8), 40, 0)))
     image = load_image(_save(tmp_path, rgb))
     torch.testing.assert_close(image[:, :, :30], torch.full((3, 40, 30), 0.5))
     assert image[0, 0, 59] > 0.9
@@ -103,8 +103,23 @@ def test_portrait_limits():
         check_portrait(torch.zeros(1, 1, 1).expand(3, 70, MAX_SIDE + 1))
     with pytest.raises(InputError, match="NaN"):
         check_portrait(torch.full((3, 64, 64), torch.nan))
-    with pytest.raises(InputError, match="0 to 1"):
-        check_portrait(torch.full((3, 64, 64), 200.0))
+    for picture in (torch.full((3, 64, 64), 200.0), 2 * torch.rand(3, 64, 64) - 1):
+        with pytest.raises(InputError, match=r"must lie in 0 to 1\. Got .*Divide values of 0 to 255 by 255"):
+            check_portrait(picture)
+
+
+def test_overshoot_of_resizing_is_clamped_and_told(caplog):
+    checks = (torch.arange(32)[:, None] // 4 + torch.arange(32) // 4) % 2
+    large = torch.nn.functional.interpolate(checks.float().expand(1, 3, 32, 32), size=(128, 128), mode="bicubic")[0]
+    assert large.min() < -0.05
+    assert large.max() > 1.05
+    torch.testing.assert_close(check_portrait(large), large.clamp(0, 1))
+    assert "are clamped to 0 to 1" in caplog.text
+    caplog.clear()
+    exact = large.clamp(0, 1)
+    assert check_portrait(exact) is exact
+    assert check_portrait(exact + 0.001).max() == 1
+    assert not caplog.text
 
 
 def test_field_of_view_from_exif(tmp_path, rgb):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import importlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -90,8 +92,11 @@ def _generate(args: argparse.Namespace) -> None:
     from .speech.espeak import synthesise
     from .video.writer import check_writable
 
-    if not 64 <= args.size <= 4096:
-        raise InputError(f"--size must lie in 64 to 4096. Got {args.size}.")
+    limits = {"size": (64, 4096), "seed": (0, 2**63 - 1), "steps": (1, 1000), "guidance": (0, 10), "face": (0, 31)}
+    for name, (smallest, largest) in limits.items():
+        value = getattr(args, name)
+        if not smallest <= value <= largest:
+            raise InputError(f"--{name} must lie in {smallest} to {largest}. Got {value}.")
     check_writable(args.out)
     photo = args.image or PORTRAIT
     image = load_image(photo)
@@ -136,7 +141,8 @@ def _device(name: str):
 def _quiet_native_libraries() -> Iterator[TextIO]:
     """Keep what MediaPipe's C++ prints about itself out of the progress bars. Gives the stream for what shall be seen.
 
-    Only the file descriptor is silenced; Python's own warnings and errors still arrive.
+    Only the file descriptor is turned away, into a file that is shown after an unforeseen error; Python's own warnings
+    and errors still arrive.
     """
     sys.stderr.flush()
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
@@ -145,18 +151,24 @@ def _quiet_native_libraries() -> Iterator[TextIO]:
     handlers = [handler for handler in streaming if handler.stream is previous]
     for handler in handlers:
         handler.setStream(terminal)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield terminal
-    finally:
-        terminal.flush()
-        os.dup2(terminal.fileno(), 2)
-        sys.stderr = previous
-        for handler in handlers:
-            handler.setStream(previous)
-        terminal.close()
+    faulthandler.enable(terminal)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield terminal
+        except Exception as error:
+            if not isinstance(error, (InputError, ToolError)):
+                chatter.seek(0)
+                terminal.write(chatter.read().decode(errors="replace"))
+            raise
+        finally:
+            terminal.flush()
+            os.dup2(terminal.fileno(), 2)
+            faulthandler.disable()
+            sys.stderr = previous
+            for handler in handlers:
+                handler.setStream(previous)
+            terminal.close()
 
 
 class _Stages:

@@ -96,6 +96,11 @@ class Motion:
                 raise ValueError(f"Motion.{name} must have the shape {shape}. Got {tuple(got.shape)}.")
             if not torch.isfinite(got).all():
                 raise ValueError(f"Motion.{name} must be finite. Got NaN or infinity.")
+        low, high = torch.aminmax(self.expression) if frames else (torch.tensor(0.0), torch.tensor(1.0))
+        if low < 0 or high > 1:
+            raise ValueError(f"Motion.expression must lie in 0 to 1. Got {low:.3g} to {high:.3g}.")
+        if len(set(self.joint_names)) < len(self.joint_names):
+            raise ValueError(f"Motion.joint_names must name each joint once. Got {', '.join(self.joint_names)}.")
         unknown = sorted(set(self.joint_names) - set(SMPLX_JOINTS))
         if unknown:
             raise ValueError(f"Motion.joint_names must be SMPL-X joints. Got {', '.join(unknown)}.")

@@ -19,6 +19,9 @@ from .errors import InputError
 MIN_SIDE, MAX_SIDE = 64, 8192
 """Pixels a portrait's sides must have."""
 MAX_ASPECT = 4.0
+VALUE_TOLERANCE, MAX_OVERSHOOT = 0.01, 0.35
+"""How far a portrait's values may leave 0 to 1 without a word, and with a warning: bicubic and Lanczos resizing
+overshoots at hard edges."""
 NEUTRAL_GREY = 0.5
 """What shows through transparent pixels."""
 
@@ -60,11 +63,13 @@ def load_image(path: str | os.PathLike[str]) -> Float[Tensor, "3 h w"]:
         raise InputError(f"The image {name} cannot be read: {error}. Save it again as PNG or JPEG.") from error
 
 
-def check_portrait(image: Float[Tensor, "3 h w"]) -> None:
-    """Accept a picture that a person can be fitted to: 64 to 8192 px a side, not longer than 4:1, finite, 0 to 1.
+def check_portrait(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
+    """The picture, if a person can be fitted to it: 64 to 8192 px a side, not longer than 4:1, finite, 0 to 1.
+
+    Values up to `MAX_OVERSHOOT` below 0 or above 1 come back clamped, with a warning beyond `VALUE_TOLERANCE`.
 
     Raises:
-        InputError: otherwise, with the size found.
+        InputError: if it cannot be used, with the size or the values found.
     """
     height, width = image.shape[-2:]
     _check_size(width, height, "The portrait")
@@ -81,8 +86,16 @@ def check_portrait(image: Float[Tensor, "3 h w"]) -> None:
     low, high = image.aminmax()
     if not (torch.isfinite(low) and torch.isfinite(high)):
         raise InputError("The portrait holds NaN or infinite values. Check the nodes or files that made it.")
-    if low < -0.01 or high > 1.01:
-        raise InputError(f"The portrait's values must lie in 0 to 1. Got {low.item():.3g} to {high.item():.3g}.")
+    overshoot = max(-low.item(), high.item() - 1)
+    found = f"{low.item():.3g} to {high.item():.3g}"
+    if overshoot > MAX_OVERSHOOT:
+        raise InputError(
+            f"The portrait's values must lie in 0 to 1. Got {found}. Divide values of 0 to 255 by 255; halve values of "
+            "-1 to 1 and add 0.5."
+        )
+    if overshoot > VALUE_TOLERANCE:
+        _log.warning("The portrait's values reach from %s, as resizing makes them: they are clamped to 0 to 1.", found)
+    return image if overshoot <= 0 else image.clamp(0, 1)
 
 
 def exif_fov_deg(path: str | os.PathLike[str]) -> float | None:

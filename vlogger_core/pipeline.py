@@ -80,9 +80,7 @@ def generate(
     check_writable(out)
     speech = to_speech(audio, progress=stage("Listening"))
     progress = stage("Finding the face")
-    progress(0, 1)
-    landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index)
-    progress(1, 1)
+    landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index, progress=progress)
 
     progress = stage("Speech to motion")
     motion_model = load_motion_model().to(device)

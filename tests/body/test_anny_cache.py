@@ -1,3 +1,4 @@
+import errno
 import importlib.metadata
 import subprocess
 import sys
@@ -94,3 +95,21 @@ def test_warm_load_does_not_import_anny():
         "sys.exit('anny' in sys.modules or 'warp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unusable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"The cache folder .*deep cannot be used: .*VLOGGER_CACHE_DIR"):
+        ensure_built(tmp_path / "file" / "deep" / "thing.bin", child(WRITE), silent)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is POSIX")
+def test_file_system_without_locks_is_told(monkeypatch, tmp_path):
+    import fcntl
+
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ToolError, match=r"No locks available\. Set the environment variable VLOGGER_CACHE_DIR"):
+        ensure_built(tmp_path / "thing.bin", child(WRITE), silent)

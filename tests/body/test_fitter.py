@@ -1,6 +1,7 @@
 """`fitter`: a known body is found again from its landmarks; real photos are met; bad input is refused."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from vlogger_core.body.anny_model import AnnyBody, load_anny
 from vlogger_core.body.fit_priors import PosePrior, expression_cost, expression_sigma
 from vlogger_core.body.fit_start import arm_guesses, start
 from vlogger_core.body.fit_targets import FINGERS, FitBody, FitTargets, fingertips
-from vlogger_core.body.fitter import FitSteps, fit_photo
+from vlogger_core.body.fitter import MATTE_STEPS, FitSteps, fit_photo
 from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks, no_points
 from vlogger_core.body.overlay import draw_overlay
 from vlogger_core.datatypes import BodyFit, Camera
@@ -132,6 +133,7 @@ def test_result_is_a_complete_deterministic_fit_on_the_cpu(anny):
     assert seen == sorted(seen)
     assert len(seen) >= FEW.arms
     assert seen[-1] == (FEW.total, FEW.total)
+    assert fit.model.template.device == fit.shape.device == torch.device("cpu")
     assert fit.shape.shape == (len(anny.shape_names),)
     assert fit.joint_rotvec.shape == (len(SMPLX_JOINTS), 3)
     assert not fit.shape.requires_grad
@@ -143,6 +145,9 @@ def test_result_is_a_complete_deterministic_fit_on_the_cpu(anny):
     picture = draw_overlay(fit, landmarks)
     assert picture.shape == (3, SIZE, SIZE)
     assert (picture - fit.image).abs().mean() > 0.05
+    image, mask = torch.rand(3, 1536, 2048), torch.ones(1536, 2048)
+    large = replace(fit, camera=fit.camera.resized(2048, 1536), image=image, mask=mask)
+    assert draw_overlay(large, landmarks).shape == (3, 768, 1024)
 
 
 def test_works_in_inference_mode(anny):
@@ -193,6 +198,21 @@ def test_no_face_wrong_size_and_cancel(anny):
 
     with pytest.raises(KeyboardInterrupt):
         _fit(anny, landmarks, steps=FEW, progress=cancel)
+
+
+def test_matte_and_detection_count_in_the_progress(anny):
+    _, landmarks = _known(anny)
+    seen: list[tuple[int, int]] = []
+    fit_photo(
+        _image(),
+        model=anny,
+        landmarks=landmarks,
+        steps=FEW,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {FEW.total + MATTE_STEPS}
+    assert seen[-1][0] == seen[-1][1]
 
 
 def test_known_field_of_view_is_kept(anny):

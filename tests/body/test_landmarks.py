@@ -10,9 +10,12 @@ from vlogger_core.body.landmarks import (
     choose_face,
     detect_landmarks,
     gather_landmarks,
+    how_to_get_mediapipe,
     merge_landmarks,
     no_points,
+    why_no_mediapipe,
 )
+from vlogger_core.body.pose_keypoint import to_pose_keypoint
 from vlogger_core.errors import InputError
 from vlogger_core.image import load_image
 
@@ -116,6 +119,45 @@ class TestMediapipe:
         with pytest.raises(InputError, match="shows 2 faces"):
             detect_landmarks(both, source="mediapipe", face_index=2)
 
+    def test_wired_faces_and_bodies_are_joined_by_place(self, samples, caplog):
+        image = load_image(samples / "portraits" / "p01_astronaut_woman_512.png")
+        small = torch.nn.functional.interpolate(image[None], size=(400, 400), mode="area")[0]
+        both = torch.cat((image, torch.nn.functional.pad(small, (0, 0, 0, 112), value=0.5)), 2)
+        people = [detect_landmarks(both, source="mediapipe", face_index=index) for index in (0, 1)]
+        faces = [{"landmarks_xy": one.face[:, :2].numpy()} for one in people]
+        for order in (1, -1):
+            detection = {"frames": [faces[::order]], "image_size": both.shape[1:]}
+            keypoints = [to_pose_keypoint(one)[0] for one in people[::order]]
+            for person in (one["people"][0] for one in keypoints):
+                person["face_keypoints_2d"] = None
+            frames = [{**keypoints[0], "people": [one["people"][0] for one in keypoints]}]
+            for index, wanted in enumerate(people):
+                shoulder = wanted.point("right_shoulder")[:2]
+                # The face alone: its body is looked for. Bodies alone: the face is.
+                alone = gather_landmarks(both, face_landmarks=detection, source="mediapipe", face_index=index)
+                torch.testing.assert_close(alone.face[:, :2], wanted.face[:, :2])
+                assert (alone.point("right_shoulder")[:2] - shoulder).norm() < 1.5 * wanted.eye_distance
+                bodies = gather_landmarks(both, pose_keypoint=frames, source="mediapipe", face_index=index)
+                torch.testing.assert_close(bodies.face[:, :2], wanted.face[:, :2])
+                torch.testing.assert_close(bodies.point("right_shoulder")[:2], shoulder)
+        assert "No point of the body is known" not in caplog.text
+
+    def test_progress_is_told_and_cancels(self, samples):
+        image = load_image(samples / "portraits" / "p01_astronaut_woman_512.png")
+        seen: list[tuple[int, int]] = []
+        gather_landmarks(image, source="mediapipe", progress=lambda done, total: seen.append((done, total)))
+        shares = [done / total for done, total in seen]
+        assert shares == sorted(shares)
+        assert len(shares) > 6
+        assert shares[-1] == 1
+
+        def cancel(done: int, total: int) -> None:
+            if done > 0:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            gather_landmarks(image, source="mediapipe", progress=cancel)
+
     def test_cat_and_noise_have_no_face(self, samples):
         cat = load_image(samples / "portraits" / "p11_nohuman_cat_451x300.png")
         for image in (cat, torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0))):
@@ -148,3 +190,23 @@ class TestCascade:
         assert "pip install --no-deps mediapipe" in caplog.text
         with pytest.raises(InputError, match="pip install --no-deps mediapipe"):
             detect_landmarks(image, source="mediapipe")
+
+
+def test_how_to_get_mediapipe_depends_on_the_python():
+    for python in ((3, 10), (3, 12)):
+        assert "pip install --no-deps mediapipe==0.10.21" in how_to_get_mediapipe(python)
+    told = how_to_get_mediapipe((3, 13))
+    assert "only for Python 3.10 to 3.12, and this is Python 3.13" in told
+    assert "Detect Face Landmarks (MediaPipe)" in told
+    assert "pip install" not in told
+
+
+def test_mediapipe_for_another_numpy_is_told(monkeypatch, tmp_path):
+    (tmp_path / "mediapipe").mkdir()
+    (tmp_path / "mediapipe" / "__init__.py").write_text("raise ValueError('numpy.dtype size changed')")
+    for name in [name for name in sys.modules if name.split(".")[0] == "mediapipe"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert why_no_mediapipe() == (
+        "The package mediapipe is installed but cannot be imported (numpy.dtype size changed)."
+    )

@@ -5,12 +5,14 @@ import copy
 import pytest
 import torch
 
-from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks
+from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks, gather_landmarks, no_points
 from vlogger_core.body.pose_keypoint import (
     FACE_68_TO_MEDIAPIPE,
     OPENPOSE_18,
     from_face_landmarks,
     from_pose_keypoint,
+    people_of_pose_keypoint,
+    person_of_face,
     to_pose_keypoint,
 )
 from vlogger_core.errors import InputError
@@ -164,3 +166,62 @@ def test_face_landmarks(person):
         from_face_landmarks({"frames": [[]], "image_size": (H, W)}, W, H)
     with pytest.raises(InputError, match="lack"):
         from_face_landmarks({"faces": []}, W, H)
+
+
+def _beside(person: PhotoLandmarks, shift: float, *, head: float = 1.0) -> PhotoLandmarks:
+    """The person moved to the right, the head's points on the face and `head` times as far from its middle."""
+    moved = {
+        name: torch.where(points[:, 2:] > 0, points + torch.tensor([shift, 0.0, 0.0]), points)
+        for name in ("face", "body", "left_hand", "right_hand")
+        for points in [getattr(person, name)]
+    }
+    middle = torch.tensor([320.0 + shift, 100.0])
+    moved["face"][:, :2] = middle + head * (moved["face"][:, :2] - middle)
+    moved["body"][:5, :2] = middle
+    return PhotoLandmarks(width=2 * W, height=H, source="test", **moved)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+@pytest.mark.parametrize("faces_in_keypoints", [False, True])
+def test_body_is_that_of_the_chosen_face(person, exchanged, faces_in_keypoints):
+    """The person with the larger face has the smaller body, so that orders by size disagree."""
+    near, far = _beside(person, 0, head=1.5), _beside(person, W)
+    near.body[5:, :2] = near.body[0, :2] + 0.3 * (near.body[5:, :2] - near.body[0, :2])
+    people = [one for who in (near, far) for one in to_pose_keypoint(who)[0]["people"]]
+    faces = [{"landmarks_xy": who.face[:, :2].numpy()} for who in (near, far)]
+    if not faces_in_keypoints:
+        for one in people:
+            one["face_keypoints_2d"] = None
+    frames = [{"canvas_width": 2 * W, "canvas_height": H, "people": people[::-1] if exchanged else people}]
+    detection = {"frames": [faces[::-1] if exchanged else faces], "image_size": (H, 2 * W)}
+    assert from_pose_keypoint(frames, 2 * W, H).body[0, 0] > W
+    for index, who in enumerate((near, far)):
+        found = gather_landmarks(
+            torch.rand(3, H, 2 * W), pose_keypoint=frames, face_landmarks=detection, face_index=index
+        )
+        torch.testing.assert_close(found.face[:, :2], who.face[:, :2])
+        torch.testing.assert_close(found.body[:, :2], who.body[:, :2])
+
+
+def test_keypoints_of_somebody_else_are_refused(person):
+    people = people_of_pose_keypoint(to_pose_keypoint(_beside(person, 0)), 2 * W, H)
+    assert person_of_face(people, _beside(person, 0).face_box) is people[0]
+    # A little beside the face still is its person.
+    assert person_of_face(people, _beside(person, 40).face_box) is people[0]
+    with pytest.raises(InputError, match=r"None of the 1 people .* has the chosen face, which spans x 9\d\d to"):
+        person_of_face(people, _beside(person, W).face_box)
+
+
+def test_face_index_counts_people_with_faces(person):
+    faceless = _beside(person, 0, head=3)
+    faceless.face[:, 2] = 0
+    people = [one for who in (faceless, _beside(person, W)) for one in to_pose_keypoint(who)[0]["people"]]
+    frames = [{"canvas_width": 2 * W, "canvas_height": H, "people": people}]
+    assert gather_landmarks(torch.rand(3, H, 2 * W), pose_keypoint=frames).body[0, 0] > W
+
+
+def test_face_alone_without_detection_is_told(person, caplog):
+    detection = {"frames": [[{"landmarks_xy": person.face[:, :2].numpy()}]], "image_size": (H, W)}
+    found = gather_landmarks(torch.rand(3, H, W), face_landmarks=detection, source="cascade")
+    torch.testing.assert_close(found.body, no_points(17))
+    assert "No point of the body is known" in caplog.text

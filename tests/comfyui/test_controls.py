@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
 
 from tests.comfyui.client import ComfyServer
 from tests.comfyui.prompts import Prompt, changed, load_workflow, node_of, to_prompt
@@ -30,9 +31,13 @@ def render(prompt: Prompt, name: str, fitter: str | None = None) -> Prompt:
             "inputs": {**sources, "map": name, "short_side": 128, "multiple_of": 8},
         },
         "mask": {"class_type": "MaskToImage", "inputs": {"mask": ["maps", 2]}},
-        "map_out": {"class_type": "SaveImage", "inputs": {"images": ["maps", 1], "filename_prefix": f"map_{name}"}},
-        "mask_out": {"class_type": "SaveImage", "inputs": {"images": ["mask", 0], "filename_prefix": f"mask_{name}"}},
+        "map_out": save(["maps", 1], f"map_{name}"),
+        "mask_out": save(["mask", 0], f"mask_{name}"),
     }
+
+
+def save(source: list, name: str) -> dict:
+    return {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": name}}
 
 
 @pytest.mark.parametrize("name", ["dense", "parts", "warp"])
@@ -57,7 +62,22 @@ def test_the_fitters_own_keypoints_and_mask_can_be_wired_in(comfyui: ComfyServer
     prompt = {
         **prompt,
         "again": again,
-        "overlay_out": {"class_type": "SaveImage", "inputs": {"images": ["again", 1], "filename_prefix": "overlay"}},
+        "person": {"class_type": "MaskToImage", "inputs": {"mask": ["again", 3]}},
+        "photo_out": save(prompt[first]["inputs"]["image"], "wired_photo"),
+        "overlay_out": save(["again", 1], "wired_overlay"),
+        "person_out": save(["person", 0], "wired_person"),
     }
-    (path,) = (path for path in comfyui.saved(comfyui.run(prompt)) if path.name.startswith("overlay"))
-    assert np.asarray(Image.open(path)).std() > 10
+    files = comfyui.saved(comfyui.run(prompt))
+    photo, overlay, person = (
+        np.asarray(Image.open(path).convert("RGB")).astype(int)
+        for name in ("photo", "overlay", "person")
+        for path in files
+        if path.name.startswith(f"wired_{name}")
+    )
+    change = np.abs(overlay - photo).max(-1)
+    body = binary_erosion(person[..., 0] > 127, iterations=10)
+    elsewhere = ~binary_dilation(person[..., 0] > 127, iterations=110)
+    elsewhere[-photo.shape[0] // 8 :] = False  # There the confidences are written.
+    assert elsewhere.mean() > 0.05
+    assert (change[body] > 10).mean() > 0.5
+    assert change[elsewhere].max() <= 1

@@ -3,6 +3,8 @@ from types import ModuleType
 import pytest
 import torch
 
+from vlogger_core.datatypes import Camera
+
 
 def test_photo_round_trip(pack: ModuleType) -> None:
     image = torch.rand(1, 5, 7, 3)
@@ -73,3 +75,28 @@ def test_frames_become_a_batch_and_are_shown(pack: ModuleType) -> None:
     assert len(shown) == 3
     with pytest.raises(ValueError, match="Got none"):
         pack.sockets.frames_to_comfy(iter(()), 3)
+
+
+@pytest.mark.parametrize(
+    ("short_side", "multiple_of", "size"),
+    [(512, 2, (640, 512)), (0, 2, (1000, 800)), (0, 32, (992, 800)), (64, 2, (80, 64)), (4096, 32, (5120, 4096))],
+)
+def test_render_size_keeps_the_photos_shape(
+    pack: ModuleType, short_side: int, multiple_of: int, size: tuple[int, int]
+) -> None:
+    camera = Camera(fov_deg=40.0, width=800, height=1000)
+    assert pack.sockets.render_size(camera, short_side, multiple_of) == size
+
+
+@pytest.mark.parametrize(
+    ("short_side", "multiple_of", "said"),
+    [
+        (8, 8, r"short_side must be 64 px or more, or 0 for the photo's own size\. Got 8\."),
+        (72, 32, r"800 x 1000 px too much, to 64 x 96: raise short_side or lower multiple_of"),
+    ],
+)
+def test_render_size_refuses_in_the_words_of_the_widgets(
+    pack: ModuleType, short_side: int, multiple_of: int, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        pack.sockets.render_size(Camera(fov_deg=40.0, width=800, height=1000), short_side, multiple_of)

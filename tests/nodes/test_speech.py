@@ -1,5 +1,8 @@
 from types import ModuleType
 
+import pytest
+import torch
+
 from vlogger_core.speech.espeak import Espeak
 
 
@@ -28,3 +31,20 @@ def test_speech_comes_out_as_audio_of_the_asked_length(pack: ModuleType) -> None
     (speech,) = pack.VloggerAudioEncoder.execute(audio, 24.0).result
     seconds = audio["waveform"].shape[-1] / audio["sample_rate"]
     assert len(speech.features) == -(-seconds * 24 // 1)
+
+
+def test_the_audio_encoder_shows_progress_and_obeys_cancel(pack: ModuleType) -> None:
+    import comfy.model_management as model_management
+    import comfy.utils
+
+    audio = {"waveform": torch.rand(1, 1, 44100) - 0.5, "sample_rate": 44100}
+    told: list[tuple[int, int]] = []
+    comfy.utils.set_progress_bar_global_hook(lambda done, total, preview, node_id=None: told.append((done, total)))
+    try:
+        pack.VloggerAudioEncoder.execute(audio, 24.0)
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+    assert told[-1] == (24, 24)
+    model_management.interrupt_current_processing(True)
+    with pytest.raises(model_management.InterruptProcessingException):
+        pack.VloggerAudioEncoder.execute(audio, 24.0)

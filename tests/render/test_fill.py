@@ -1,6 +1,7 @@
 import torch
+import torch.nn.functional as F
 
-from vlogger_core.render.fill import box_blur, fill_holes
+from vlogger_core.render.fill import box_blur, box_max, fill_holes
 
 
 def test_known_values_stay_and_holes_lie_between_them() -> None:
@@ -32,3 +33,22 @@ def test_a_constant_is_continued_as_a_constant_and_nothing_known_gives_zero() ->
 def test_box_blur_is_a_mean_up_to_the_border() -> None:
     blurred = box_blur(torch.arange(5.0).reshape(1, 1, 5), 1)
     torch.testing.assert_close(blurred, torch.tensor([[[0.5, 1.0, 2.0, 3.0, 3.5]]]))
+
+
+def test_box_blur_is_the_mean_of_a_square() -> None:
+    image = torch.rand(2, 21, 30, generator=torch.Generator().manual_seed(2))
+    square = F.avg_pool2d(image[None], 7, stride=1, padding=3, count_include_pad=False)[0]
+    torch.testing.assert_close(box_blur(image, 3), square)
+
+
+def test_box_max_is_the_maximum_of_a_square() -> None:
+    image = torch.randn(2, 21, 30, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(box_max(image, (4, 4), (4, 4)), F.max_pool2d(image[None], 9, stride=1, padding=4)[0])
+
+
+def test_box_max_reaches_up_down_left_and_right() -> None:
+    image = torch.zeros(1, 9, 9)
+    image[0, 4, 4] = 1
+    y, x = box_max(image, (1, 2), (3, 0))[0].nonzero(as_tuple=True)
+    # A pixel that looks one up and two down sees the middle from one below it to two above it.
+    assert (int(y.min()), int(y.max()), int(x.min()), int(x.max())) == (2, 5, 4, 7)

@@ -79,7 +79,7 @@ def test_ranges_and_chunks_are_the_same_frames() -> None:
     chunks = list(
         maps.chunks(("dense", "parts", "warp", "depth"), frames_per_chunk=2, progress=lambda *c: calls.append(c))
     )
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(0, 3), (1, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
     for name in ("dense", "parts", "warp", "warp_valid", "depth"):
         joined = torch.cat([getattr(chunk, name) for chunk in chunks])
         assert torch.equal(joined, getattr(whole, name))

@@ -75,3 +75,27 @@ def test_unwritable_output_is_named(tmp_path, name):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(InputError, match=name.split("/")[-1]):
         check_writable(tmp_path / name)
+
+
+def test_a_voice_in_the_centre_channel_is_heard(tmp_path):
+    voice = tone(1.0)
+    surround = torch.zeros(6, voice.waveform.shape[1])
+    surround[2] = voice.waveform[0]
+    path = write_video(tmp_path / "a.mp4", colour_bars(24), FPS, Audio(waveform=surround, sample_rate=22050))
+    with av.open(str(path)) as container:
+        samples = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    assert np.sqrt((samples**2).mean()) > 0.04
+
+
+def test_two_runs_into_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "a.mp4"
+
+    def disturbed():
+        yield from colour_bars(3)
+        write_video(path, colour_bars(5), FPS)
+        yield from colour_bars(3)
+
+    write_video(path, disturbed(), FPS)
+    with av.open(str(path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
+    assert list(tmp_path.iterdir()) == [path]

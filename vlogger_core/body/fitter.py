@@ -21,7 +21,7 @@ from ..image import check_portrait
 from ..names import SMPLX_JOINTS
 from ..progress import Progress, silent
 from ..render.raster import rasterise
-from ..render.threads import one_thread
+from ..threads import one_thread
 from .fit_energy import FitEnergy, FitState, arm_joints
 from .fit_priors import EXIF_SIGMA_DEG, FOV_DEG, FOV_SIGMA_DEG, PosePrior, expression_sigma, shape_mean, shape_sigma
 from .fit_solver import minimise, search
@@ -51,6 +51,8 @@ class FitSteps:
 
 
 MAX_ROLL_DEG = 50.0
+DETECTION_STEPS, MATTE_STEPS = 30, 30
+"""What the landmarks and the matte count, in evaluations, where they are made here."""
 SILHOUETTE_SIDE = 512
 """Pixels of the longer side of the body's silhouette that the matte starts from."""
 _TRUNK = (
@@ -82,17 +84,21 @@ def fit_photo(
         mask: the person's matte, 0 to 1, as large as the image; made if not given.
         fov_deg: the diagonal field of view where it is known (`image.exif_fov_deg`); else it is estimated.
         steps: fewer make a rougher fit.
-        progress: called before each evaluation; what it raises ends the fit.
+        progress: called before each evaluation and each pass over the picture; what it raises ends the fit.
 
     Raises:
         InputError: if the portrait cannot be used, shows no face, or lies on its side.
     """
-    check_portrait(image)
+    image = check_portrait(image)
+    steps = steps or FitSteps()
+    detection, matte = DETECTION_STEPS * (landmarks is None), MATTE_STEPS * (mask is None)
+    total = detection + steps.total + matte
     height, width = image.shape[-2:]
     # ComfyUI calls nodes in inference mode, whose tensors no gradient can pass.
     with torch.inference_mode(False), torch.enable_grad(), one_thread():
         image = image.detach().cpu().float().clone()
-        landmarks = gather_landmarks(image) if landmarks is None else landmarks
+        if landmarks is None:
+            landmarks = gather_landmarks(image, progress=_share(progress, 0, detection, total))
         if (landmarks.width, landmarks.height) != (width, height):
             raise ValueError(
                 f"landmarks must be those of the image, {width} x {height}. "
@@ -105,7 +111,7 @@ def fit_photo(
             )
         body = model.to("cpu")
         energy = _energy(body, landmarks, fov_deg)
-        state = _fit(energy, steps or FitSteps(), progress)
+        state = _fit(energy, steps, _share(progress, detection, steps.total, total))
         with torch.no_grad():
             posed = energy.pose(state)
         confidence = _confidence(energy, state)
@@ -116,11 +122,11 @@ def fit_photo(
             with torch.no_grad():
                 whole = body.pose(body.rest(state.shape), state.joint_rotvec, posed.joints[:, 0], state.expression)
             silhouette = rasterise(whole.vertices[0], body.faces, small).covered.float()
-            mask = person_matte(image, landmarks, silhouette)
+            mask = person_matte(image, landmarks, silhouette, progress=_share(progress, total - matte, matte, total))
         elif mask.shape != (height, width):
             raise ValueError(f"mask must be as large as the image, {height} x {width}. Got {tuple(mask.shape)}.")
     return BodyFit(
-        model=model,
+        model=body,
         shape=state.shape,
         joint_rotvec=state.joint_rotvec[0],
         translation=posed.joints[0, 0].detach(),
@@ -130,6 +136,11 @@ def fit_photo(
         mask=mask.detach().cpu().float().clone(),
         confidence=confidence,
     )
+
+
+def _share(progress: Progress, before: int, length: int, whole: int) -> Progress:
+    """Progress of a part that begins after `before` of `whole` and counts `length` of it."""
+    return lambda done, total: progress(before + length * done // total, whole)
 
 
 def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None) -> FitEnergy:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import sys
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
 from ..image import check_portrait
+from ..progress import Progress, silent
 
 BODY_POINTS: tuple[str, ...] = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear",
@@ -41,10 +44,8 @@ NO_FACE = (
     "No face was found in the portrait. Use a sharp photo of a person that shows the whole face, upright, not turned "
     "more than 60 degrees, without a hand or mask over it."
 )
-HOW_TO_GET_MEDIAPIPE = (
-    'pip install --no-deps mediapipe==0.10.21; pip install "protobuf>=4.25.3,<5" absl-py attrs flatbuffers '
-    "sounddevice matplotlib"
-)
+MEDIAPIPE_PYTHONS = (3, 10), (3, 12)
+"""The Python versions, first and last, that mediapipe 0.10.21 exists for and this project runs on."""
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ def merge_landmarks(first: PhotoLandmarks, second: PhotoLandmarks) -> PhotoLandm
     return replace(first, source=f"{first.source} + {second.source} ({', '.join(filled)})", **filled)
 
 
-def detect_landmarks(image: Float[Tensor, "3 h w"], *, source: str = "auto", face_index: int = 0) -> PhotoLandmarks:
+def detect_landmarks(
+    image: Float[Tensor, "3 h w"], *, source: str = "auto", face_index: int = 0, progress: Progress = silent
+) -> PhotoLandmarks:
     """Find one person's landmarks in a photo with what is installed; `source` of the result names the tool.
 
     Args:
@@ -137,30 +140,33 @@ def detect_landmarks(image: Float[Tensor, "3 h w"], *, source: str = "auto", fac
         source: `mediapipe`; `cascade` for the frontal-face cascade, which assumes an upright frontal head and finds
             no body; or `auto` for the first of these that is there.
         face_index: which face, from the largest (0) to the smallest.
+        progress: called before each look at the picture.
 
     Raises:
         InputError: if there is no such face, it is too small or turned away, or the portrait or tool cannot be used.
     """
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}. Got {source!r}.")
-    check_portrait(image)
-    pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    pixels = _to_bytes(check_portrait(image))
+    progress(0, 1)
     missing = why_no_mediapipe() if source != "cascade" else None
     if source == "mediapipe" and missing:
-        raise InputError(f"{missing} Install it with: {HOW_TO_GET_MEDIAPIPE}")
+        raise InputError(f"{missing} {how_to_get_mediapipe()}")
     if source == "cascade" or missing:
         from .detect_cascade import detect
 
         if missing:
             _log.warning(
                 "%s The frontal-face cascade stands in for it: it assumes a frontal, upright face and sees neither "
-                "expression, arms nor hands. For a better fit wire POSE_KEYPOINT or FACE_LANDMARKS in, or: %s",
+                "expression, arms nor hands. For a better fit wire POSE_KEYPOINT or FACE_LANDMARKS in. %s",
                 missing,
-                HOW_TO_GET_MEDIAPIPE,
+                how_to_get_mediapipe(),
             )
     else:
         from .detect_mediapipe import detect
-    return detect(pixels, face_index)
+    found = detect(pixels, face_index, progress)
+    _warn_without_body(found)
+    return found
 
 
 def gather_landmarks(
@@ -170,33 +176,61 @@ def gather_landmarks(
     face_landmarks: Any = None,
     source: str = "auto",
     face_index: int = 0,
+    progress: Progress = silent,
 ) -> PhotoLandmarks:
-    """The landmarks that are wired in, completed by `detect_landmarks` where they lack the face.
+    """The landmarks that are wired in, completed by detection where they lack the face or the body.
+
+    The face is chosen first, in FACE_LANDMARKS, else POSE_KEYPOINT, else the portrait; then the body whose head lies
+    in it.
 
     Args:
         pose_keypoint: POSE_KEYPOINT in any dialect; face, body and hands.
         face_landmarks: core's FACE_LANDMARKS; its 478 points go before the 68 of POSE_KEYPOINT.
-        source, face_index: as for `detect_landmarks`; the index counts people in POSE_KEYPOINT too.
+        source: as for `detect_landmarks`; with `cascade` no body is looked for.
+        face_index: which face, from the largest (0) to the smallest; in POSE_KEYPOINT, which person with a face.
+        progress: called before each look at the picture.
 
     Raises:
-        InputError: if the wired-in data or the portrait cannot be used.
+        InputError: if the wired-in data or the portrait cannot be used, or POSE_KEYPOINT lacks the chosen person.
     """
-    from .pose_keypoint import from_face_landmarks, from_pose_keypoint
+    from .pose_keypoint import choose_person, from_face_landmarks, people_of_pose_keypoint, person_of_face
 
-    check_portrait(image)
+    if source not in SOURCES:
+        raise ValueError(f"source must be one of {', '.join(SOURCES)}. Got {source!r}.")
+    image = check_portrait(image)
+    progress(0, 1)
     height, width = image.shape[-2:]
-    wired: list[PhotoLandmarks] = []
+    people = [] if pose_keypoint is None else people_of_pose_keypoint(pose_keypoint, width, height)
+    with_face = [person for person in people if person.face[:, 2].any()]
     if face_landmarks is not None:
-        wired.append(from_face_landmarks(face_landmarks, width, height, face_index=face_index))
-    if pose_keypoint is not None:
-        wired.append(from_pose_keypoint(pose_keypoint, width, height, person=face_index))
-    if not wired or not any(one.face[:, 2].any() for one in wired):
-        if wired:
+        face = from_face_landmarks(face_landmarks, width, height, face_index=face_index)
+        found = [face, *([person_of_face(people, face.face_box)] if people else [])]
+    elif with_face:
+        found = [choose_person(with_face, face_index)]
+    else:
+        if people:
             _log.warning("The wired-in keypoints show no face: it is looked for in the portrait.")
-        wired.append(detect_landmarks(image, source=source, face_index=face_index))
-    found = reduce(merge_landmarks, wired)
-    _log.info("Landmarks by %s.", found.source)
-    return found
+        face = detect_landmarks(image, source=source, face_index=face_index, progress=progress)
+        found = [*([person_of_face(people, face.face_box)] if people else []), face]
+    whole = reduce(merge_landmarks, found)
+    if not whole.body[:, 2].any() and (people or face_landmarks is not None):
+        if source != "cascade" and why_no_mediapipe() is None:
+            from .detect_mediapipe import detect_body
+
+            whole = merge_landmarks(whole, detect_body(_to_bytes(image), whole.face_box, progress))
+        _warn_without_body(whole)
+    _log.info("Landmarks by %s.", whole.source)
+    return whole
+
+
+def _to_bytes(image: Float[Tensor, "3 h w"]) -> np.ndarray:
+    """`h w 3` bytes."""
+    return (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def _warn_without_body(landmarks: PhotoLandmarks) -> None:
+    if not landmarks.body[:, 2].any():
+        _log.warning("No point of the body is known: shoulders and arms will be guessed.")
 
 
 def choose_face(boxes: list[tuple[float, float, float, float]], face_index: int) -> tuple[float, float, float, float]:
@@ -231,13 +265,29 @@ def choose_face(boxes: list[tuple[float, float, float, float]], face_index: int)
     return box
 
 
+def how_to_get_mediapipe(python: tuple[int, int] = sys.version_info[:2]) -> str:
+    """A sentence that tells the user of this version of Python what to do where mediapipe cannot be used."""
+    first, last = MEDIAPIPE_PYTHONS
+    if not first <= python <= last:
+        return (
+            f"mediapipe 0.10.21 exists only for Python {first[0]}.{first[1]} to {last[0]}.{last[1]}, and this is "
+            f"Python {python[0]}.{python[1]}: wire ComfyUI's Detect Face Landmarks (MediaPipe) node into "
+            "face_landmarks instead."
+        )
+    return (
+        "Install it with: pip install --no-deps mediapipe==0.10.21; "
+        'pip install "protobuf>=4.25.3,<5" absl-py attrs flatbuffers sounddevice matplotlib'
+    )
+
+
 def why_no_mediapipe() -> str | None:
     """A sentence about what is wrong with the mediapipe package, or None if it can be used."""
     if importlib.util.find_spec("mediapipe") is None:
         return "The package mediapipe is not installed."
     try:
         import mediapipe
-    except (ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError, OSError) as error:
+        # ValueError: "numpy.dtype size changed", from a compiled part made for another numpy.
         return f"The package mediapipe is installed but cannot be imported ({error})."
     if not hasattr(mediapipe, "solutions"):
         return f"The package mediapipe {mediapipe.__version__} has no mp.solutions any more; 0.10.21 is needed."

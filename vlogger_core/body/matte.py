@@ -12,18 +12,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..progress import Progress, silent
 from .landmarks import CASCADE, PhotoLandmarks, why_no_mediapipe
 
 WORK_SIDE = 1024
 """Pixels of the longer side at which edges are found; the matte is then enlarged along the photo's own edges."""
-GRABCUT_SIDE = 384
+GRABCUT_SIDE, GRABCUT_ROUNDS = 384, 5
 SEED = 0
+
+_PASSES = 4
+"""The person as a whole, two looks at its edges, and the enlargement."""
 
 _log = logging.getLogger(__name__)
 
 
 def person_matte(
-    image: Float[Tensor, "3 h w"], landmarks: PhotoLandmarks, silhouette: Float[Tensor, "small_h small_w"] | None = None
+    image: Float[Tensor, "3 h w"],
+    landmarks: PhotoLandmarks,
+    silhouette: Float[Tensor, "small_h small_w"] | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Float[Tensor, "h w"]:
     """How much of each pixel is the person whose landmarks are given, 0 to 1.
 
@@ -33,7 +41,9 @@ def person_matte(
 
     Args:
         silhouette: 1 where the fitted body covers the photo; of any size, its corners those of the photo.
+        progress: called between the passes.
     """
+    progress(0, _PASSES)
     height, width = image.shape[-2:]
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     scale = min(1.0, WORK_SIDE / max(height, width))
@@ -45,10 +55,13 @@ def person_matte(
         coarse = _segment(work, points)
     else:
         _log.warning("The person is cut out by GrabCut, since mediapipe is not in use: edges may be rough.")
-        coarse = _grabcut(work, points, body)
-    matte = _refine(work, _one_person(coarse, points))
+        coarse = _grabcut(work, points, body, progress)
+    progress(1, _PASSES)
+    matte = _refine(work, _one_person(coarse, points), progress)
+    progress(3, _PASSES)
     if scale < 1:
-        matte = _enlarge(pixels, work, matte)
+        matte = _enlarge(pixels, work, matte, progress)
+    progress(_PASSES, _PASSES)
     return torch.from_numpy(matte.clip(0, 1).astype(np.float32))
 
 
@@ -105,7 +118,9 @@ def _one_person(matte: np.ndarray, landmarks: PhotoLandmarks) -> np.ndarray:
     return matte * near
 
 
-def _grabcut(pixels: np.ndarray, landmarks: PhotoLandmarks, silhouette: np.ndarray | None) -> np.ndarray:
+def _grabcut(
+    pixels: np.ndarray, landmarks: PhotoLandmarks, silhouette: np.ndarray | None, progress: Progress
+) -> np.ndarray:
     full_height, full_width = pixels.shape[:2]
     scale = min(1.0, GRABCUT_SIDE / max(full_height, full_width))
     small = _resize(pixels, round(full_width * scale), round(full_height * scale))
@@ -138,9 +153,11 @@ def _grabcut(pixels: np.ndarray, landmarks: PhotoLandmarks, silhouette: np.ndarr
     cv2.setRNGSeed(SEED)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     try:
-        cv2.grabCut(
-            np.ascontiguousarray(small[..., ::-1]), trimap, (0, 0, width, height), *models, 5, cv2.GC_INIT_WITH_MASK
-        )
+        bgr = np.ascontiguousarray(small[..., ::-1])
+        for i in range(GRABCUT_ROUNDS):
+            progress(0, _PASSES)
+            mode = cv2.GC_EVAL if i else cv2.GC_INIT_WITH_MASK
+            cv2.grabCut(bgr, trimap, (0, 0, width, height), *models, 1, mode)
     except cv2.error as error:
         _log.warning("GrabCut failed (%s): the body's silhouette is used as it is.", error)
         return _resize(body.astype(np.float32), full_width, full_height)
@@ -175,11 +192,12 @@ def _bust(width: int, height: int, cx: float, top: float, bottom: float, face_w:
     return body
 
 
-def _refine(pixels: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+def _refine(pixels: np.ndarray, coarse: np.ndarray, progress: Progress) -> np.ndarray:
     """Edges of the picture for edges of the matte, firm inside and outside."""
     diagonal = math.hypot(*coarse.shape)
     guide = pixels.astype(np.float32) / 255
     wide = guided_filter(guide, coarse.astype(np.float32), round(diagonal / 110), 2e-4)
+    progress(2, _PASSES)
     fine = guided_filter(guide, wide, max(1, round(diagonal / 400)), 1e-5)
     return _smoothstep(fine, 0.15, 0.85)
 
@@ -189,11 +207,15 @@ def _smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _enlarge(pixels: np.ndarray, work: np.ndarray, matte: np.ndarray) -> np.ndarray:
+def _enlarge(pixels: np.ndarray, work: np.ndarray, matte: np.ndarray, progress: Progress) -> np.ndarray:
     """The matte at full size, by the local linear model that ties it to the colours of the smaller picture."""
     coefficients = _guided_coefficients(work.astype(np.float32) / 255, matte, 2, 1e-4)
-    full = _resize(coefficients, pixels.shape[1], pixels.shape[0])
-    return (full[..., :3] * (pixels.astype(np.float32) / 255)).sum(-1) + full[..., 3]
+    slope, offset = coefficients[..., :3] / 255, np.ascontiguousarray(coefficients[..., 3])
+    full = _resize(offset, pixels.shape[1], pixels.shape[0])
+    for channel in range(3):
+        progress(3, _PASSES)
+        full += _resize(np.ascontiguousarray(slope[..., channel]), *full.shape[::-1]) * pixels[..., channel]
+    return full
 
 
 def guided_filter(

@@ -15,16 +15,25 @@ from ..render.raster import rasterise
 from .fit_targets import FACE_OVAL
 from .landmarks import PhotoLandmarks
 
+MAX_SIDE = 1024
+"""Pixels of the overlay's longer side at most: enough to judge a fit by, and drawn in about a second."""
 MESH_SHARE = 0.55
 _SHOWN = ("face", "torso", "left_hand", "right_hand")
 
 
 def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float[Tensor, "3 h w"]:
-    """The body over the photo, shaded; the body's face outline and joints, and green the landmarks if given."""
+    """The body over the photo, shaded; the body's face outline and joints, and green the landmarks if given.
+
+    As large as the photo, but `MAX_SIDE` pixels on the longer side at most.
+    """
     model = fit.model.to("cpu")
+    scale = min(1.0, MAX_SIDE / max(fit.camera.width, fit.camera.height))
+    width, height = max(1, round(fit.camera.width * scale)), max(1, round(fit.camera.height * scale))
+    camera = fit.camera.resized(width, height)
+    photo = torch.nn.functional.interpolate(fit.image[None], size=(height, width), mode="area")[0]
     with torch.no_grad():
         posed = model.pose(model.rest(fit.shape), fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
-        raster = rasterise(posed.vertices[0], model.faces, fit.camera)
+        raster = rasterise(posed.vertices[0], model.faces, camera)
         corners = posed.vertices[0][model.faces]
         normal = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normal = torch.nn.functional.normalize(normal, dim=-1)
@@ -37,9 +46,9 @@ def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float
             tint[model.face_parts == PART_INDEX[part]] = torch.tensor([0.6, 0.8, 1.0])
         mesh = (shade[:, None] * tint)[raster.face_id.clamp(min=0)].permute(2, 0, 1)
         share = MESH_SHARE * raster.covered.float()
-        picture = (1 - share) * fit.image + share * mesh
-        points = project(model.face_landmarks(posed.vertices)[0], fit.camera)[0].numpy()
-        joints = project(posed.joints[0], fit.camera)[0].numpy()
+        picture = (1 - share) * photo + share * mesh
+        points = project(model.face_landmarks(posed.vertices)[0], camera)[0].numpy()
+        joints = project(posed.joints[0], camera)[0].numpy()
     canvas = np.ascontiguousarray((picture.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy())
     unit = max(1, round(max(canvas.shape[:2]) / 512))
     oval = points[list(FACE_OVAL)]
@@ -47,6 +56,7 @@ def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float
     for x, y in joints[12:].tolist():
         _dot(canvas, x, y, 2 * unit, (255, 160, 0))
     if landmarks is not None:
+        landmarks = landmarks.resized(width, height)
         for x, y, c in torch.cat((landmarks.body, landmarks.left_hand, landmarks.right_hand)).tolist():
             if c > 0:
                 _dot(canvas, x, y, 2 * unit, (0, round(80 + 175 * min(c, 1)), 0))

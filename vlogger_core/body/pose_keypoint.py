@@ -52,20 +52,30 @@ _NUM_JAW = 17
 _JAW_TRUST = 0.5
 """The jaw line of the 68 is the outline in the picture, which slides over the face when the head turns."""
 
+MAX_HEAD_OFFSET = 0.5
+"""How far outside a face's box, in its widths and heights, the middle of that person's head may lie."""
+_NUM_HEAD_POINTS = BODY_POINTS.index("left_shoulder")
+"""The nose, eyes and ears come first."""
+
 _log = logging.getLogger(__name__)
 
 
 def from_pose_keypoint(frames: Any, width: int, height: int, *, frame: int = 0, person: int = 0) -> PhotoLandmarks:
-    """One person's landmarks from POSE_KEYPOINT in any of its dialects, in pixels of a `width` x `height` picture.
+    """One person's landmarks from POSE_KEYPOINT; see `people_of_pose_keypoint` and `choose_person`."""
+    return choose_person(people_of_pose_keypoint(frames, width, height, frame=frame), person)
 
-    Hands are given to the arm whose wrist is nearest, whatever they are called.
+
+def people_of_pose_keypoint(frames: Any, width: int, height: int, *, frame: int = 0) -> list[PhotoLandmarks]:
+    """Everybody in POSE_KEYPOINT in any of its dialects, from the largest to the smallest; one person at least.
+
+    In pixels of a `width` x `height` picture. Hands are given to the arm whose wrist is nearest, whatever they are
+    called.
 
     Args:
         frames: the socket's list, or one frame of it.
-        person: from the largest (0) to the smallest.
 
     Raises:
-        InputError: if there is no such frame or person, or a part does not have the size that OpenPose gives it.
+        InputError: if there is no such frame or nobody in it, or a part does not have the size that OpenPose gives it.
     """
     chosen = _frame(frames, frame)
     people = [_read_person(person, chosen, width, height) for person in chosen.get("people") or ()]
@@ -75,6 +85,15 @@ def from_pose_keypoint(frames: Any, width: int, height: int, *, frame: int = 0, 
             "The wired-in keypoints (POSE_KEYPOINT) show no person. Check the pose detector's preview, or leave it out."
         )
     people.sort(key=lambda parts: -_area(torch.cat(list(parts.values()))))
+    return [_to_landmarks(parts, width, height) for parts in people]
+
+
+def choose_person(people: list[PhotoLandmarks], person: int) -> PhotoLandmarks:
+    """The wanted one of the people, from the largest (0) to the smallest, with its messages.
+
+    Raises:
+        InputError: if there are fewer.
+    """
     if not 0 <= person < len(people):
         raise InputError(
             f"Person {person} was asked for, but the wired-in keypoints show {len(people)}. "
@@ -84,18 +103,37 @@ def from_pose_keypoint(frames: Any, width: int, height: int, *, frame: int = 0, 
         _log.warning(
             "The wired-in keypoints show %d people: person %d is used (0 is the largest).", len(people), person
         )
-    parts = people[person]
-    body = parts["body"]
-    left_hand, right_hand = _hands_by_wrist(body, parts["hand_left"], parts["hand_right"])
-    return PhotoLandmarks(
-        width=width,
-        height=height,
-        face=_face_478(parts["face"]),
-        body=body,
-        left_hand=left_hand,
-        right_hand=right_hand,
-        source="POSE_KEYPOINT",
-    )
+    return people[person]
+
+
+def person_of_face(people: list[PhotoLandmarks], face_box: tuple[float, float, float, float]) -> PhotoLandmarks:
+    """The one of the people whose head lies in, or nearest to, a face's box (left, top, right, bottom).
+
+    Raises:
+        InputError: if no head lies within `MAX_HEAD_OFFSET` of the box.
+    """
+    left, top, right, bottom = face_box
+    middle, half = torch.tensor([left + right, top + bottom]) / 2, torch.tensor([right - left, bottom - top]) / 2
+    offsets: list[tuple[float, int]] = []
+    for i, person in enumerate(people):
+        head = torch.cat((person.face, person.body[:_NUM_HEAD_POINTS]))
+        head = head[head[:, 2] > 0, :2]
+        if len(head):
+            offsets.append((((head.mean(0) - middle).abs() / half).max().item(), i))
+    offset, nearest = min(offsets, default=(math.inf, 0))
+    if offset > 1 + 2 * MAX_HEAD_OFFSET:
+        raise InputError(
+            f"None of the {len(people)} people in the wired-in keypoints (POSE_KEYPOINT) has the chosen face, which "
+            f"spans x {left:.0f} to {right:.0f} and y {top:.0f} to {bottom:.0f}. Choose another face index, make the "
+            "keypoints from the same photo, or leave them out."
+        )
+    if len(people) > 1:
+        _log.warning(
+            "The wired-in keypoints show %d people: person %d (0 is the largest) has the chosen face.",
+            len(people),
+            nearest,
+        )
+    return people[nearest]
 
 
 def to_pose_keypoint(landmarks: PhotoLandmarks, *, min_confidence: float = 0.3) -> list[dict[str, Any]]:
@@ -196,6 +234,19 @@ def _read_person(
     order = [names.index(name) for name in BODY_POINTS]
     parts["body"] = parts["body"][order]
     return parts
+
+
+def _to_landmarks(parts: dict[str, Float[Tensor, "n 3"]], width: int, height: int) -> PhotoLandmarks:
+    left_hand, right_hand = _hands_by_wrist(parts["body"], parts["hand_left"], parts["hand_right"])
+    return PhotoLandmarks(
+        width=width,
+        height=height,
+        face=_face_478(parts["face"]),
+        body=parts["body"],
+        left_hand=left_hand,
+        right_hand=right_hand,
+        source="POSE_KEYPOINT",
+    )
 
 
 def _points(values: Any, name: str, counts: tuple[int, ...]) -> Float[Tensor, "n 3"]:

@@ -38,7 +38,6 @@ LID_CORNERS = (33, 246, 7, 133, 173, 155, 263, 466, 249, 362, 398, 382)
 """Those near the corners, where no eyeball shows beside the rim."""
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 IRISES = ((468, -1.0), (473, 1.0))
 """First of five landmarks (middle, then a ring), and the sign of the side in x."""
 IRIS_RADIUS_M = 0.0059

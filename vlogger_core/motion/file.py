@@ -54,7 +54,7 @@ def load_motion(path: Path) -> Motion:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise InputError(f"{path} is not a VLOGGER motion: choose one saved by VLOGGER Save Motion.")
+                raise InputError(f"{path} is not a VLOGGER motion: choose a file that `save_motion` wrote.")
             version = metadata.get("version", "")
             if not version.isdecimal() or int(version) > VERSION:
                 raise InputError(

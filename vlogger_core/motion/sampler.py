@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
@@ -14,13 +13,15 @@ from ..diffusion import Denoiser, classifier_free_guidance, num_rolling_steps, r
 from ..errors import InputError
 from ..names import ARKIT_EXPRESSIONS
 from ..progress import Progress, silent
+from ..threads import limit_threads
 from .checkpoint import MotionModel
 from .layout import NUM_EXPRESSIONS, vector_to_motion
 from .network import MotionDenoiser
 from .smoothing import low_pass, median
 
 
-@torch.inference_mode()
+@torch.inference_mode(False)  # A motion is handed on to be edited and fitted, also where ComfyUI's mode forbids that.
+@torch.no_grad()
 def sample_motion(
     model: MotionModel,
     features: SpeechFeatures,
@@ -57,7 +58,8 @@ def sample_motion(
     device = network.motion_mean.device
     num_frames = len(features.features)
     total = num_rolling_steps(num_frames, config.ramp_frames, steps)
-    with _few_threads(device):
+    # The work is small: waiting threads cost more than they bring.
+    with limit_threads(2) if device.type == "cpu" else nullcontext():
         progress(0, total)
         embedded = _embed(network, features.features)
         pieces: list[Tensor] = []
@@ -131,15 +133,3 @@ def _check(model: MotionModel, features: SpeechFeatures) -> None:
     t, d = features.features.shape
     if d != config.feature_dim or t == 0:
         raise ValueError(f"features must be [t, {config.feature_dim}] with t > 0. Got [{t}, {d}].")
-
-
-@contextmanager
-def _few_threads(device: torch.device) -> Iterator[None]:
-    """Cap torch's CPU threads: the work is small, and waiting threads cost more than they bring."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(min(before, 2))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from .fill import fill_holes
+from .fill import box_blur, box_max, fill_holes
 from .scene import resize
 
 PERSON = 0.02
@@ -29,7 +29,7 @@ def fill_backdrop(photo: Float[Tensor, "3 h w"], matte: Float[Tensor, "h w"]) ->
     """
     h, w = matte.shape
     margin = max(1, round(0.006 * min(h, w)))
-    hole = F.max_pool2d((matte > PERSON).float()[None], 2 * margin + 1, stride=1, padding=margin)
+    hole = box_max((matte > PERSON).float()[None], (margin, margin), (margin, margin))
     scale = min(1.0, RING_SIDE / min(h, w))
     small_size = (max(1, round(h * scale)), max(1, round(w * scale)))
     small_hole = (F.adaptive_max_pool2d(hole, small_size) > 0).float()[0]
@@ -37,12 +37,12 @@ def fill_backdrop(photo: Float[Tensor, "3 h w"], matte: Float[Tensor, "h w"]) ->
     smooth = fill_holes(small, 1 - small_hole)
 
     depth = max(2, round(RING * min(small_size)))
-    core = 1 - F.max_pool2d(1 - small_hole[None], 2 * depth + 1, stride=1, padding=depth)[0]
+    core = 1 - box_max(1 - small_hole[None], (depth, depth), (depth, depth))[0]
     guided = torch.where(core > 0, smooth, small)
     ring = small_hole * (1 - core)
     painted = _inpaint(guided, ring)
     # Towards the core the continued structures fade into the smooth colours.
-    blend = F.avg_pool2d(core[None], depth | 1, stride=1, padding=depth // 2, count_include_pad=False)[0]
+    blend = box_blur(core[None], depth // 2)[0]
     painted = torch.lerp(painted, smooth, (2 * blend).clamp(0, 1))
     return torch.where(hole > 0, resize(painted, (h, w)).clamp(0, 1), photo)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..names import PART_INDEX
-from .fill import box_blur, fill_holes
+from .fill import box_blur, box_max, fill_holes
 from .raster import Raster
 from .scene import Scene, sample, smoothstep
 
@@ -27,6 +26,8 @@ CLOSING = (0.12, 0.5)
 SHUT = (0.6, 0.85)
 """The same for the line of lashes and what is left of the opening; until then the photo's own lashes stay."""
 LASH_STRENGTH = 0.8
+BOX_MARGIN = 4
+"""Around an eye, in heights of its opening: its pictures are painted that far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Eye:
     is_ball: Bool[Tensor, " f"]
     opening_px: int
     """How many pixels of the eyeball the photo shows."""
+    corner: tuple[int, int]
+    """Row and column of the photo at which its pictures begin: they hold the eye and what surrounds it."""
     ball: Float[Tensor, "c h w"]
     """The warped layer with the eyeball continued beyond what the photo shows of it."""
     shut: Float[Tensor, "c h w"]
@@ -70,11 +73,20 @@ def open_eyes(scene: Scene, layer: Float[Tensor, "c h w"]) -> Eyes:
 
 def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: Bool[Tensor, "h w"]) -> Eye:
     height = int(seen.any(1).sum())
+    y, x = seen.nonzero(as_tuple=True)
+    margin = BOX_MARGIN * height
+    # On the grid of the image pyramid that closes holes, so that the box's is a part of the whole picture's.
+    grid = 1 << margin.bit_length()
+    top, left = (max(int(v.min()) - margin, 0) // grid * grid for v in (y, x))
+    bottom, right = (-(-(int(v.max()) + margin) // grid) * grid for v in (y, x))
+    box = (..., slice(top, bottom), slice(left, right))
+    layer, seen, brows = layer[box], seen[box], brows[box]
     region = _eye_region(seen, height, brows)
     dark = layer[:3, region > 0.5]
     return Eye(
         is_ball=is_ball,
-        opening_px=int(seen.sum()),
+        opening_px=len(y),
+        corner=(top, left),
         ball=torch.where(seen, layer, fill_holes(layer, seen.float())),
         shut=torch.lerp(layer, fill_holes(layer, _skin(layer, region, height)), region),
         region=region,
@@ -84,13 +96,11 @@ def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: 
 
 def _eye_region(seen: Bool[Tensor, "h w"], height: int, brows: Bool[Tensor, "h w"]) -> Float[Tensor, "h w"]:
     """The visible eyeball and what surrounds it up to crease and lashes; 1 inside, soft at its edge."""
-    below, above = max(1, round(0.4 * height)), max(1, round(0.75 * height))
+    above, below = max(1, round(0.4 * height)), max(1, round(0.75 * height))
     aside = max(1, round(0.3 * height))
-    spread = F.pad(seen[None].float(), (aside, aside, above, below))
-    # Each pixel looks down as far as the region reaches above the eye.
-    spread = spread.flip(-2)
-    grown = F.max_pool2d(spread, (below + above + 1, 2 * aside + 1), 1).flip(-2)
-    grown = grown * (1 - F.max_pool2d(brows[None].float(), 3, 1, 1))
+    # Each pixel looks up as far as the region reaches below the eye.
+    grown = box_max(seen[None].float(), (below, above), (aside, aside))
+    grown = grown * (1 - box_max(brows[None].float(), (1, 1), (1, 1)))
     soft = max(1, round(0.15 * height))
     return box_blur(box_blur(grown, soft), soft)[0]
 
@@ -99,7 +109,7 @@ def _skin(layer: Tensor, region: Tensor, height: int) -> Float[Tensor, "h w"]:
     """1 where a pixel may lend its colour to a lid: skin near the eye, neither brow nor shadow."""
     luma = layer[:3].mean(0)
     reach = max(1, height)
-    ring = (F.max_pool2d(region[None], 2 * reach + 1, 1, reach)[0] > 0) & (region == 0)
+    ring = (box_max(region[None], (reach, reach), (reach, reach))[0] > 0) & (region == 0)
     if not ring.any():
         return (region == 0).float()
     bright = luma[ring].quantile(0.6)
@@ -121,26 +131,27 @@ def paint_eyes(
         rigid: the photo pixel of the body's own surface, without extension; read on eyeballs only.
         raster: the frame's body.
     """
-    h, w = carried.shape[-2:]
-    column, row = source[0].long().clamp(0, w - 1), source[1].long().clamp(0, h - 1)
     rim = box_blur(_pixels(raster, eyes.is_rim)[None].float(), 1)[0]
     out = carried.clone()
     for eye in eyes.eyes:
         seen = _pixels(raster, eye.is_ball)
         open_share = box_blur(seen[None].float(), 1)[0]
         y, x = seen.nonzero(as_tuple=True)
-        ball = sample(eye.ball, rigid[:, y, x].T, "bicubic").T
+        corner = rigid.new_tensor(eye.corner).flip(0)
+        ball = sample(eye.ball, rigid[:, y, x].T - corner, "bicubic").T
         out[:, y, x] = torch.lerp(carried[:, y, x], ball, open_share[y, x])
 
         gone = 1 - len(y) / eye.opening_px
         closing, shut = (float(smoothstep(torch.tensor((gone - a) / (b - a)))) for a, b in (CLOSING, SHUT))
         if closing == 0:
             continue
-        reach = eye.region[row, column]
+        h, w = eye.region.shape
+        row, column = ((source[1 - axis] - eye.corner[axis]).long() for axis in (0, 1))
+        reach = eye.region[row.clamp(0, h - 1), column.clamp(0, w - 1)]
         y, x = (reach > 0).nonzero(as_tuple=True)
         if not len(y):
             continue
-        lid = sample(eye.shut, source[:, y, x].T, "bilinear").T
+        lid = sample(eye.shut, source[:, y, x].T - corner, "bilinear").T
         line = shut * LASH_STRENGTH * _lash_line(y, x, (rim + open_share)[y, x] * reach[y, x])
         lid[:3] = torch.lerp(lid[:3], eye.lash[:, None].expand(-1, len(x)), line)
         weight = closing * (1 - (1 - shut) * (rim + open_share)[y, x].clamp(max=1))

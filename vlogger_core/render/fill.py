@@ -1,4 +1,4 @@
-"""Holes closed smoothly from what is around them, over an image pyramid (pull and push)."""
+"""Holes closed smoothly from what is around them, over an image pyramid (pull and push); means and maxima of boxes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,22 @@ def fill_holes(values: Float[Tensor, "c h w"], weight: Float[Tensor, "h w"]) -> 
 
 def box_blur(image: Float[Tensor, "c h w"], radius: int) -> Float[Tensor, "c h w"]:
     """Mean over a square, smaller at the border."""
-    return F.avg_pool2d(image[None], 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)[0]
+    size = 2 * radius + 1
+    if radius == 1:
+        return F.avg_pool2d(image[None], size, stride=1, padding=radius, count_include_pad=False)[0]
+    columns = F.avg_pool2d(image[None], (size, 1), stride=1, padding=(radius, 0), count_include_pad=False)
+    return F.avg_pool2d(columns, (1, size), stride=1, padding=(0, radius), count_include_pad=False)[0]
+
+
+def box_max(image: Float[Tensor, "c h w"], rows: tuple[int, int], columns: tuple[int, int]) -> Float[Tensor, "c h w"]:
+    """Maximum over a box around each pixel, smaller at the border.
+
+    Args:
+        rows: how many pixels the box reaches up and down.
+        columns: how many pixels it reaches left and right.
+    """
+    padded = F.pad(image, (*columns, *rows), value=-torch.inf)
+    return F.max_pool2d(F.max_pool2d(padded, (sum(rows) + 1, 1), 1), (1, sum(columns) + 1), 1)
 
 
 def _value(total: Tensor, share: Tensor) -> Tensor:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..datatypes import BodyFit, MapFrames, Motion
 from ..progress import Progress, silent
+from ..threads import one_thread
 from .camera import project
+from .fill import box_max
 from .raster import Raster, interpolate, rasterise
 from .scene import SAME_SURFACE_M, open_scene, sample
-from .threads import one_thread
 
 MAPS: tuple[str, ...] = ("dense", "parts", "warp", "depth")
 """What `ControlMaps` renders; `warp` brings `warp_valid` with it."""
@@ -45,8 +45,8 @@ class ControlMaps:
         low = template.amin(0)
         self._dense: Float[Tensor, "v 3"] = (template - low) / (template.amax(0) - low)
         # The largest of 3x3: a point on a slope is not hidden by its own neighbour.
-        depth = self._scene.raster.depth.clamp(max=1e4)[None, None]
-        self._depth: Float[Tensor, "1 h w"] = F.max_pool2d(depth, 3, stride=1, padding=1)[0]
+        depth = self._scene.raster.depth.clamp(max=1e4)[None]
+        self._depth: Float[Tensor, "1 h w"] = box_max(depth, (1, 1), (1, 1))
 
     @property
     def num_frames(self) -> int:
@@ -79,7 +79,7 @@ class ControlMaps:
         frames_per_chunk: int = 8,
         progress: Progress = silent,
     ) -> Iterator[MapFrames]:
-        """All frames in order, a few at a time. `progress` is called after each frame."""
+        """All frames in order, a few at a time. `progress` is called within and after each frame."""
         if frames_per_chunk < 1:
             raise ValueError(f"frames_per_chunk must be at least 1. Got {frames_per_chunk}.")
         self._check(0, self.num_frames, maps)
@@ -87,7 +87,7 @@ class ControlMaps:
             rendered = []
             for t in range(start, min(start + frames_per_chunk, self.num_frames)):
                 with one_thread():
-                    rendered.append(self._frame(t, maps))
+                    rendered.append(self._frame(t, maps, progress))
                 progress(t + 1, self.num_frames)
             yield MapFrames(**{name: torch.stack([frame[name] for frame in rendered]) for name in rendered[0]})
 
@@ -100,10 +100,12 @@ class ControlMaps:
         if unknown or not maps:
             raise ValueError(f"maps must be some of {', '.join(MAPS)}. Got {', '.join(unknown) or 'none'}.")
 
-    def _frame(self, t: int, maps: Sequence[str]) -> dict[str, Tensor]:
+    def _frame(self, t: int, maps: Sequence[str], progress: Progress = silent) -> dict[str, Tensor]:
         scene, model = self._scene, self.fit.model
         vertices = scene.pose(self.motion, t, t + 1)[0]
         raster = rasterise(vertices, model.faces, scene.camera)
+        # A large frame takes seconds: work is to be stopped within one.
+        progress(t, self.num_frames)
         attributes = []
         if "dense" in maps:
             attributes.append(self._dense)

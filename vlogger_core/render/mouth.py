@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..names import PART_INDEX
 from .camera import project, window
-from .fill import box_blur
+from .fill import box_blur, box_max
 from .raster import NEAR, Raster, interpolate, rasterise
 from .scene import Scene, sample, smoothstep, vertex_normals
 
@@ -143,7 +143,7 @@ def draw_mouth(
     inside = F.avg_pool2d(inner[None].float(), zoom)[0]
     jump = _jump(source.movedim(-1, 0), known > 0.5, zoom)
     edge = smoothstep((jump - 1.5) / 1.5).maximum((inside > 0).float() * share)
-    covered = F.max_pool2d(own[None].float(), 3, stride=1, padding=1) * own
+    covered = box_max(own[None].float(), (1, 1), (1, 1)) * own
     out = frame.clone()
     out[:, top:bottom, left:right] = torch.lerp(patch, mean, edge * covered)
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ..datatypes import BodyFit, Motion
 from ..progress import Progress, silent
+from ..threads import one_thread
 from .backdrop import fill_backdrop
 from .eyes import Eyes, open_eyes, paint_eyes
 from .flow import extend_flow, hold_border, pixel_grid, surface_flow
 from .mouth import Mouth, draw_mouth, inner_pixels, open_mouth
 from .raster import rasterise
 from .scene import Scene, open_scene, sample, vertex_visibility
-from .threads import one_thread
 
 
 def render_preview(
@@ -31,21 +31,26 @@ def render_preview(
     Frames are made one at a time as they are asked for, so memory does not grow with the motion.
 
     Args:
-        progress: called after each frame.
+        progress: called after each frame and, since large frames and their preparation take seconds, with the same
+            count between the steps of each.
 
     Raises:
         InputError: see `open_scene` and `Scene.pose`. Raised by this call, or by the frame concerned.
     """
     with one_thread():
         scene = open_scene(fit, motion, size)
-        parts = _prepare(scene)
+        parts = _prepare(scene, lambda: progress(0, motion.num_frames))
     return _frames(scene, motion, *parts, progress)
 
 
-def _prepare(scene: Scene) -> tuple[Tensor, Tensor, Tensor, Eyes, Mouth]:
+def _prepare(scene: Scene, poll: Callable[[], None]) -> tuple[Tensor, Tensor, Tensor, Eyes, Mouth]:
+    poll()
     mouth = open_mouth(scene)
+    poll()
     visibility = vertex_visibility(scene)
+    poll()
     backdrop = fill_backdrop(scene.photo, scene.matte)
+    poll()
     # Premultiplied by the matte: exactly what the backdrop lacks to be the photo.
     layer = torch.cat((scene.photo - (1 - scene.matte) * backdrop, scene.matte[None]))
     return visibility, backdrop, layer, open_eyes(scene, layer), mouth
@@ -66,13 +71,17 @@ def _frames(
         with one_thread():
             vertices = scene.pose(motion, t, t + 1)[0]
             raster = rasterise(vertices, scene.fit.model.faces, scene.camera)
+            progress(t, motion.num_frames)
             inner = inner_pixels(raster, mouth.is_inner)
             flow, weight = surface_flow(scene, raster, visibility)
             rigid = grid + flow
             source = grid + hold_border(extend_flow(flow, weight * ~inner, inner), scene.matte)
+            progress(t, motion.num_frames)
             carried = sample(layer, source.movedim(0, -1), "bicubic").movedim(-1, 0)
+            progress(t, motion.num_frames)
             carried = paint_eyes(eyes, carried, source, rigid, raster)
             frame = (carried[:3] + (1 - carried[3:].clamp(0, 1)) * backdrop).clamp(0, 1)
+            progress(t, motion.num_frames)
             frame = draw_mouth(mouth, frame, vertices, raster, visibility)
         yield frame
         progress(t + 1, motion.num_frames)

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..datatypes import Camera
-from .threads import one_thread
+from ..threads import one_thread
 
 NEAR = 0.01
 """Metres. Nothing nearer to the camera is drawn."""

@@ -15,6 +15,7 @@ from ..body.protocol import RestBody
 from ..datatypes import BodyFit, Camera, Motion
 from ..errors import InputError
 from .camera import project, window
+from .fill import box_max
 from .raster import NEAR, Raster, rasterise
 
 MIN_SIDE, MAX_SIDE = 16, 8192
@@ -130,10 +131,10 @@ def vertex_visibility(scene: Scene) -> Float[Tensor, " v"]:
     pixels, depth = project(scene.vertices, scene.camera)
     h, w = scene.size
     margin = max(1, round(0.01 * min(h, w)))
-    nearest = scene.raster.depth.clamp(max=1e4)[None, None]
-    around = -F.max_pool2d(-nearest, 2 * margin + 1, stride=1, padding=margin)
-    level = F.max_pool2d(nearest, 3, stride=1, padding=1)
-    here, edge = sample(torch.cat((level, around), 1)[0], pixels, "bilinear").unbind(-1)
+    nearest = scene.raster.depth.clamp(max=1e4)[None]
+    around = -box_max(-nearest, (margin, margin), (margin, margin))
+    level = box_max(nearest, (1, 1), (1, 1))
+    here, edge = sample(torch.cat((level, around)), pixels, "bilinear").unbind(-1)
     visible = (depth <= here + SAME_SURFACE_M) & (depth > NEAR)
     visible &= ((pixels >= 0) & (pixels <= pixels.new_tensor([w, h]))).all(-1)
     hidden_by_edge = smoothstep((depth - edge - 0.02) / 0.02)

@@ -93,7 +93,7 @@ class Espeak:
         settings = {"rate_wpm": rate_wpm, "pitch": pitch, "pitch_range": pitch_range, "volume": volume}
         _check_settings(settings)
         check_characters(text)
-        code, identifier = self._read_catalogue().resolve(voice)
+        code, identifier = self._read_catalogue(lambda: progress(0, 1)).resolve(voice)
         if not ssml:
             check_scripts(text, voice=code, phonemes=phonemes)
         sentences = [text] if ssml else split_sentences(text)
@@ -121,16 +121,16 @@ class Espeak:
 
     def _ask(self, request: dict[str, object], poll: Callable[[], None]) -> Answer:
         if self._process is None:
-            self._process = EspeakProcess()
+            self._process = EspeakProcess(poll)
         try:
             return self._process.ask(request, poll)
         finally:
             if self._process.closed:
                 self._process = None
 
-    def _read_catalogue(self) -> VoiceCatalogue:
+    def _read_catalogue(self, poll: Callable[[], None] = lambda: None) -> VoiceCatalogue:
         if self._catalogue is None:
-            header, _ = self._ask({"command": "voices"}, lambda: None)
+            header, _ = self._ask({"command": "voices"}, poll)
             self._catalogue = VoiceCatalogue(header["voices"], header["variants"])
         return self._catalogue
 

@@ -31,7 +31,7 @@ class EspeakError(ToolError):
 class EspeakProcess:
     """A running worker. `ask` talks to it; `close` ends it; it also ends when this process does."""
 
-    def __init__(self) -> None:
+    def __init__(self, poll: Callable[[], None]) -> None:
         library, data_folder = find_espeak()
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         self.process = subprocess.Popen(
@@ -47,7 +47,7 @@ class EspeakProcess:
         threading.Thread(target=_read_answers, args=(self.process.stdout, self.answers), daemon=True).start()
         self._finalizer = weakref.finalize(self, _end, self.process, self.stderr)
         try:
-            self._receive(lambda: None, START_TIMEOUT_S)
+            self._receive(poll, START_TIMEOUT_S)
         except BaseException:
             self.close()
             raise

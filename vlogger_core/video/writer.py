@@ -1,11 +1,14 @@
 """Stream frames and sound into an mp4."""
 
+import logging
 import os
+import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 import av.video.reformatter
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from ..clock import frame_start
 from ..datatypes import Audio
 from ..errors import InputError
 
+_log = logging.getLogger(__name__)
 AUDIO_RATE = 48000
 """Hz; every player takes it."""
 
@@ -40,13 +44,18 @@ def write_video(
     """
     path = Path(path)
     check_writable(path)
-    partial = _partial(path)
+    handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
     try:
-        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        with av.open(partial, "w", format="mp4", options={"movflags": "+faststart"}) as container:
             _write_streams(container, frames, fps, audio, crf)
-        os.replace(partial, path)
+        # A temporary file is private to its owner; a video is not.
+        os.chmod(partial, 0o666 & ~_umask())
+        _replace(partial, path)
+    except av.error.FFmpegError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}). Is the disk full?") from error
     finally:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink(missing_ok=True)
     return path
 
 
@@ -63,20 +72,32 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError("it is a folder")
-        _partial(path).touch()
-        _partial(path).unlink()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"Cannot write {path} ({reason}). Choose a place that you may write to.") from error
+        raise _cannot_write(path, error) from error
 
 
-def _partial(path: Path) -> Path:
-    """Where the file grows until it is whole."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+def _replace(partial: str, path: Path) -> None:
+    try:
+        os.replace(partial, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(f"Cannot write {path} ({error.strerror or error}). Choose a place that you may write to.")
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _write_streams(container, frames: Iterable[Tensor], fps: Fraction, audio: Audio | None, crf: int) -> None:
     """Picture and sound side by side: each frame is followed by the sound that it covers."""
+    audio = None if audio is None else _as_stereo(audio)
     sound = None if audio is None else _add_sound(container, audio)
     video = None
     for index, frame in enumerate(frames):
@@ -109,6 +130,14 @@ def _add_video(container, height: int, width: int, fps: Fraction, crf: int):
     return stream
 
 
+def _as_stereo(audio: Audio) -> Audio:
+    """One or two channels as they are; more are mixed to one, since speech may sit in any of them."""
+    if audio.waveform.shape[0] <= 2:
+        return audio
+    _log.info("The sound's %d channels are mixed to one for the video.", audio.waveform.shape[0])
+    return Audio(waveform=audio.waveform.mean(0, keepdim=True), sample_rate=audio.sample_rate)
+
+
 def _add_sound(container, audio: Audio):
     """The AAC stream and the resampler that feeds it."""
     layout = "mono" if audio.waveform.shape[0] == 1 else "stereo"
@@ -120,7 +149,7 @@ def _encode_sound(sound, audio: Audio, index: int, fps: Fraction) -> list:
     """Packets of the samples that belong to one video frame."""
     stream, resampler = sound
     start, stop = (frame_start(i, audio.sample_rate, fps) for i in (index, index + 1))
-    samples = audio.waveform[:2, start:stop].detach().float().clamp(-1, 1).cpu().numpy()
+    samples = audio.waveform[:, start:stop].detach().float().clamp(-1, 1).cpu().numpy()
     if samples.shape[1] == 0:
         return []
     block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=stream.layout.name)
