@@ -20,9 +20,12 @@ MEDIAPIPE_NEEDS := "protobuf>=4.25.3,<5" absl-py attrs flatbuffers sounddevice m
 
 .PHONY: demo test check format clean
 
+# A text may hold quotes and commas, so it goes through the environment.
+export IMAGE TEXT AUDIO
+
 demo: $(VENV)/run.stamp
 	$(BIN)/python -m vlogger_core generate --out "$(OUT)" \
-		$(if $(IMAGE),--image "$(IMAGE)") $(if $(TEXT),--text "$(TEXT)") $(if $(AUDIO),--audio "$(AUDIO)") $(ARGS)
+		$(if $(IMAGE),--image "$$IMAGE") $(if $(TEXT),--text "$$TEXT") $(if $(AUDIO),--audio "$$AUDIO") $(ARGS)
 
 test: $(VENV)/test.stamp $(VENV)/comfyui.stamp check
 	COMFYUI_DIR="$(COMFYUI_DIR)" $(BIN)/python -m pytest $(ARGS)
