@@ -122,9 +122,10 @@ class VloggerBodyFitter(io.ComfyNode):
         from ..vlogger_core.body.landmarks import gather_landmarks
         from ..vlogger_core.body.overlay import draw_overlay
         from ..vlogger_core.body.pose_keypoint import to_pose_keypoint
+        from ..vlogger_core.image import check_portrait
 
         with runtime.work(grad=True) as progress:
-            photo = sockets.photo_from_comfy(image)
+            photo = check_portrait(sockets.photo_from_comfy(image))
             matte = sockets.mask_from_comfy(mask, photo)
             wired = {"pose_keypoint": pose_keypoint, "face_landmarks": face_landmarks}
             points = gather_landmarks(photo, source=landmarks, face_index=face_index, progress=progress, **wired)

@@ -169,15 +169,14 @@ def render_size(camera: Camera, short_side: int, multiple_of: int = 2) -> tuple[
     """
     from ..vlogger_core.errors import InputError
     from ..vlogger_core.pipeline import video_size
-    from ..vlogger_core.render.scene import MAX_STRETCH
+    from ..vlogger_core.render.scene import keeps_shape
 
     if short_side != 0 and short_side < _MIN_SHORT_SIDE_PX:
         raise InputError(
             f"short_side must be {_MIN_SHORT_SIDE_PX} px or more, or 0 for the photo's own size. Got {short_side}."
         )
     height, width = video_size(camera.width, camera.height, short_side or None, multiple_of=multiple_of)
-    ratio = width * camera.height / (max(height, 1) * camera.width)
-    if not 1 / (1 + MAX_STRETCH) <= ratio <= 1 + MAX_STRETCH:
+    if not keeps_shape((height, width), (camera.height, camera.width)):
         raise InputError(
             f"Rounding both sides to a multiple of {multiple_of} would stretch the photo of {camera.width} x "
             f"{camera.height} px too much, to {width} x {height}: raise short_side or lower multiple_of."

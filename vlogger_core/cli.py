@@ -156,10 +156,11 @@ def _quiet_native_libraries() -> Iterator[TextIO]:
         os.dup2(chatter.fileno(), 2)
         try:
             yield terminal
-        except Exception as error:
-            if not isinstance(error, (InputError, ToolError)):
-                chatter.seek(0)
-                terminal.write(chatter.read().decode(errors="replace"))
+        except (InputError, ToolError):
+            raise
+        except Exception:
+            chatter.seek(0)
+            terminal.write(chatter.read().decode(errors="replace"))
             raise
         finally:
             terminal.flush()

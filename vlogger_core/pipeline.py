@@ -20,6 +20,7 @@ from .body.anny_model import load_anny
 from .body.fitter import fit_photo
 from .body.landmarks import gather_landmarks
 from .datatypes import Audio
+from .image import check_portrait
 from .motion.checkpoint import load_motion_model
 from .motion.sampler import sample_motion
 from .progress import Progress, silent
@@ -78,6 +79,7 @@ def generate(
     """
     config = config or GenerateConfig()
     check_writable(out)
+    image = check_portrait(image)
     speech = to_speech(audio, progress=stage("Listening"))
     progress = stage("Finding the face")
     landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index, progress=progress)

@@ -12,6 +12,7 @@ from ..datatypes import BodyFit
 from ..names import PART_INDEX
 from ..render.camera import project
 from ..render.raster import rasterise
+from ..render.scene import resize
 from .fit_targets import FACE_OVAL
 from .landmarks import PhotoLandmarks
 
@@ -30,7 +31,7 @@ def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float
     scale = min(1.0, MAX_SIDE / max(fit.camera.width, fit.camera.height))
     width, height = max(1, round(fit.camera.width * scale)), max(1, round(fit.camera.height * scale))
     camera = fit.camera.resized(width, height)
-    photo = torch.nn.functional.interpolate(fit.image[None], size=(height, width), mode="area")[0]
+    photo = resize(fit.image, (height, width))
     with torch.no_grad():
         posed = model.pose(model.rest(fit.shape), fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
         raster = rasterise(posed.vertices[0], model.faces, camera)

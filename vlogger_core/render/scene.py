@@ -76,8 +76,7 @@ def open_scene(fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None
     h, w = size or (photo_h, photo_w)
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in (h, w)):
         raise InputError(f"The picture must be {MIN_SIDE} to {MAX_SIDE} pixels on each side. Got {w} x {h}.")
-    stretch = (w / h) / (photo_w / photo_h)
-    if max(stretch, 1 / stretch) > 1 + MAX_STRETCH:
+    if not keeps_shape((h, w), (photo_h, photo_w)):
         fitting = round(h * photo_w / photo_h)
         raise InputError(
             f"The size {w} x {h} has another shape than the photo ({photo_w} x {photo_h}). Ask for {fitting} x {h}, "
@@ -104,6 +103,13 @@ def open_scene(fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None
         photo=resize(fit.image, (h, w)).clamp(0, 1),
         matte=resize(fit.mask[None], (h, w))[0].clamp(0, 1),
     )
+
+
+def keeps_shape(size: tuple[int, int], photo_size: tuple[int, int]) -> bool:
+    """Whether a picture of `size` (h, w) shows a photo of `photo_size` stretched by `MAX_STRETCH` at most."""
+    (h, w), (photo_h, photo_w) = size, photo_size
+    stretch = (w / h) / (photo_w / photo_h)
+    return max(stretch, 1 / stretch) <= 1 + MAX_STRETCH
 
 
 def resize(image: Float[Tensor, "c _ _"], size: tuple[int, int]) -> Float[Tensor, "c h w"]:

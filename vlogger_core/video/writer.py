@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+import uuid
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -44,18 +45,16 @@ def write_video(
     """
     path = Path(path)
     check_writable(path)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
+    # A name of its own, so that two runs into one file do not meet.
+    partial = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
     try:
-        with av.open(partial, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             _write_streams(container, frames, fps, audio, crf)
-        # A temporary file is private to its owner; a video is not.
-        os.chmod(partial, 0o666 & ~_umask())
         _replace(partial, path)
     except av.error.FFmpegError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}). Is the disk full?") from error
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     return path
 
 
@@ -77,7 +76,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _cannot_write(path, error) from error
 
 
-def _replace(partial: str, path: Path) -> None:
+def _replace(partial: Path, path: Path) -> None:
     try:
         os.replace(partial, path)
     except OSError as error:
@@ -86,13 +85,6 @@ def _replace(partial: str, path: Path) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
     return InputError(f"Cannot write {path} ({error.strerror or error}). Choose a place that you may write to.")
-
-
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _write_streams(container, frames: Iterable[Tensor], fps: Fraction, audio: Audio | None, crf: int) -> None:
