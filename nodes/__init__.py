@@ -3,18 +3,22 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import runtime
-from .body import VloggerBodyFitter, VloggerBodyModel
+from .body import VloggerBodyFitter
+from .body_model import VloggerBodyModel
 from .example import VloggerExampleInput
 from .motion import VloggerMotionModel, VloggerMotionSampler
+from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
 from .render import VloggerControlRenderer, VloggerWarpPreview
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
+from .tracker import VloggerBodyTracker, VloggerKeypointsToMotion
 
 
 class VloggerExtension(ComfyExtension):
     """All nodes of the pack."""
 
     async def on_load(self) -> None:
-        runtime.register_model_folders()
+        for models in (runtime.MOTIONS, runtime.BODIES):
+            models.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
@@ -25,6 +29,10 @@ class VloggerExtension(ComfyExtension):
             VloggerMotionSampler,
             VloggerBodyModel,
             VloggerBodyFitter,
+            VloggerBodyTracker,
+            VloggerKeypointsToMotion,
             VloggerControlRenderer,
+            VloggerPoseRenderer,
+            VloggerFaceVideo,
             VloggerWarpPreview,
         ]

@@ -6,39 +6,6 @@ from comfy_api.latest import io
 
 from . import runtime, sockets
 
-_ANNY = "Anny (embedded)"
-
-
-class VloggerBodyModel(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="VloggerBodyModel",
-            display_name="VLOGGER Body Model",
-            category="VLOGGER/body",
-            description=(
-                "Loads the 3D body that is fitted to the photo. The embedded one is Anny, free for any use; its first "
-                "use builds a cache, which takes a minute or two, once."
-            ),
-            search_aliases=["load body", "anny", "smpl-x", "mesh"],
-            inputs=[
-                io.Combo.Input(
-                    "body",
-                    options=[_ANNY],
-                    default=_ANNY,
-                    tooltip="Anny (embedded): the free parametric body that comes with VLOGGER, every age and build.",
-                ),
-            ],
-            outputs=[sockets.BodyModel.Output("body_model")],
-        )
-
-    @classmethod
-    def execute(cls, body: str) -> io.NodeOutput:
-        from ..vlogger_core.body.anny_model import load_anny
-
-        with runtime.work() as progress:
-            return io.NodeOutput(load_anny(progress=progress))
-
 
 class VloggerBodyFitter(io.ComfyNode):
     @classmethod
@@ -81,8 +48,8 @@ class VloggerBodyFitter(io.ComfyNode):
                     step=0.5,
                     advanced=True,
                     tooltip=(
-                        "Diagonal field of view of the camera in degrees, if you know it: 63 for a phone held upright, "
-                        "28 for a portrait lens. 0 lets the fit estimate it."
+                        "Diagonal field of view of the camera in degrees, if you know it: about 75 for a phone's main "
+                        "camera, 28 for a portrait lens. 0 lets the fit estimate it."
                     ),
                 ),
                 sockets.PoseKeypoint.Input(
@@ -96,6 +63,19 @@ class VloggerBodyFitter(io.ComfyNode):
                     tooltip=(
                         "The face from ComfyUI's Detect Face Landmarks (MediaPipe); replaces the detection here. "
                         "Where it comes alone, the body is detected separately, or guessed with a warning."
+                    ),
+                ),
+                sockets.DwPoses.Input(
+                    "dwposes",
+                    optional=True,
+                    tooltip="Keypoints from kijai's SCAIL-Pose nodes; used as pose_keypoint is, and after it.",
+                ),
+                sockets.MhrPoseData.Input(
+                    "mhr_pose_data",
+                    optional=True,
+                    tooltip=(
+                        "The person in space from ComfyUI's Predict SAM3D Body, made from this photo: gives arms, "
+                        "hands and trunk their depth. The face is found as without it."
                     ),
                 ),
                 io.Mask.Input(
@@ -116,10 +96,21 @@ class VloggerBodyFitter(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, image, body_model, landmarks, face_index, fov_deg, pose_keypoint=None, face_landmarks=None, mask=None
+        cls,
+        image,
+        body_model,
+        landmarks,
+        face_index,
+        fov_deg,
+        pose_keypoint=None,
+        face_landmarks=None,
+        dwposes=None,
+        mhr_pose_data=None,
+        mask=None,
     ) -> io.NodeOutput:
         from ..vlogger_core.body.fitter import fit_photo
         from ..vlogger_core.body.landmarks import gather_landmarks
+        from ..vlogger_core.body.mhr import space_of_mhr
         from ..vlogger_core.body.overlay import draw_overlay
         from ..vlogger_core.body.pose_keypoint import to_pose_keypoint
         from ..vlogger_core.image import check_portrait
@@ -127,9 +118,11 @@ class VloggerBodyFitter(io.ComfyNode):
         with runtime.work(grad=True) as progress:
             photo = check_portrait(sockets.photo_from_comfy(image))
             matte = sockets.mask_from_comfy(mask, photo)
-            wired = {"pose_keypoint": pose_keypoint, "face_landmarks": face_landmarks}
+            wired = {"pose_keypoint": pose_keypoint, "face_landmarks": face_landmarks, "dwposes": dwposes}
+            wired["mhr_pose_data"] = mhr_pose_data
             points = gather_landmarks(photo, source=landmarks, face_index=face_index, progress=progress, **wired)
-            fov = fov_deg or None
-            fit = fit_photo(photo, model=body_model, landmarks=points, mask=matte, fov_deg=fov, progress=progress)
+            joints3d, known_fov = space_of_mhr(mhr_pose_data, points)
+            camera = {"fov_deg": fov_deg or known_fov, "joints3d": joints3d}
+            fit = fit_photo(photo, model=body_model, landmarks=points, mask=matte, progress=progress, **camera)
             overlay = sockets.image_to_comfy(draw_overlay(fit, points))
             return io.NodeOutput(fit, overlay, to_pose_keypoint(points), sockets.mask_to_comfy(fit.mask))

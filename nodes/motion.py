@@ -22,8 +22,8 @@ class VloggerMotionModel(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "weights",
-                    options=runtime.motion_choices(),
-                    default=runtime.EMBEDDED,
+                    options=runtime.MOTIONS.choices(),
+                    default=runtime.MOTIONS.shipped,
                     tooltip=(
                         "embedded: trained by the VLOGGER project on synthetic speech, runs anywhere. Other names are "
                         "files in models/vlogger/motion: your own weights."
@@ -35,11 +35,11 @@ class VloggerMotionModel(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, weights: str) -> bool | str:
-        return runtime.motion_problem(weights) or True
+        return runtime.MOTIONS.problem(weights) or True
 
     @classmethod
     def fingerprint_inputs(cls, weights: str) -> float:
-        path = runtime.motion_path(weights)
+        path = runtime.MOTIONS.path(weights)
         return path.stat().st_mtime if path else 0.0
 
     @classmethod
@@ -47,7 +47,7 @@ class VloggerMotionModel(io.ComfyNode):
         from ..vlogger_core.motion.checkpoint import load_motion_model
 
         with runtime.work():
-            return io.NodeOutput(load_motion_model(runtime.motion_path(weights)).to(runtime.device()))
+            return io.NodeOutput(load_motion_model(runtime.MOTIONS.path(weights)).to(runtime.device()))
 
 
 class VloggerMotionSampler(io.ComfyNode):

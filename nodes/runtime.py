@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import comfy.model_management
@@ -18,45 +19,93 @@ from comfy_execution.utils import get_executing_context
 from PIL import Image
 from torch import Tensor
 
-EMBEDDED = "embedded"
-"""What a loader's widget says for the weights that the pack ships."""
-
-_MOTION_FOLDER = "vlogger_motion"
-_WEIGHTS = {".safetensors"}
 _PREVIEW_SIDE_PX = 512
 _PREVIEW_INTERVAL_S = 0.5
 
 
-def register_model_folders() -> None:
-    """Tell ComfyUI of models/vlogger/motion; extra_model_paths.yaml may add others under `vlogger_motion`."""
-    folder_paths.add_model_folder_path(_MOTION_FOLDER, motion_folder(), is_default=True)
-    folder_paths.folder_names_and_paths[_MOTION_FOLDER][1].update(_WEIGHTS)
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """What a loader's widget offers: what the pack ships, then the files that the user has in models/vlogger."""
+
+    shipped: str
+    """The choice that needs no file."""
+    name: str
+    """The folder's name in models/vlogger. extra_model_paths.yaml may add others under `vlogger_<name>`."""
+    ending: str
+    missing: str
+    """What to say of a file that is not there, with places for `choice`, `folder` and `shipped`."""
+
+    @property
+    def _key(self) -> str:
+        return f"vlogger_{self.name}"
+
+    @property
+    def folder(self) -> str:
+        """Where a user puts such files. It need not exist."""
+        return os.path.join(folder_paths.models_dir, "vlogger", self.name)
+
+    def register(self) -> None:
+        """Tell ComfyUI of the folder."""
+        folder_paths.add_model_folder_path(self._key, self.folder, is_default=True)
+        folder_paths.folder_names_and_paths[self._key][1].add(self.ending)
+
+    def choices(self) -> list[str]:
+        return [self.shipped, *folder_paths.get_filename_list(self._key)]
+
+    def problem(self, choice: str) -> str | None:
+        """What to do about a choice that cannot be loaded; None where it can."""
+        if choice == self.shipped or folder_paths.get_full_path(self._key, choice) is not None:
+            return None
+        return self.missing.format(choice=choice, folder=self.folder, shipped=self.shipped)
+
+    def path(self, choice: str) -> Path | None:
+        """The file of a choice; None for what the pack ships.
+
+        Raises:
+            InputError: if the file is not there.
+        """
+        from ..vlogger_core.errors import InputError
+
+        if problem := self.problem(choice):
+            raise InputError(problem)
+        return None if choice == self.shipped else Path(folder_paths.get_full_path_or_raise(self._key, choice))
 
 
-def motion_folder() -> str:
-    """Where a user puts motion weights. It need not exist."""
-    return os.path.join(folder_paths.models_dir, "vlogger", "motion")
+MOTIONS = ModelFolder(
+    shipped="embedded",
+    name="motion",
+    ending=".safetensors",
+    missing=(
+        'There are no motion weights named "{choice}". Put that file into {folder} and refresh the page, or choose '
+        '"{shipped}" for the weights that come with VLOGGER.'
+    ),
+)
+BODIES = ModelFolder(
+    shipped="Anny (embedded)",
+    name="smplx",
+    ending=".npz",
+    missing=(
+        'There is no body named "{choice}". Get SMPLX_NEUTRAL.npz of SMPL-X v1.1 from https://smpl-x.is.tue.mpg.de '
+        "(its licence: non-commercial research, education and art only), put it into {folder} and refresh the page, or "
+        'choose "{shipped}", which is free for any use.'
+    ),
+)
+
+VOICES = ModelFolder(
+    shipped="",
+    name="tts",
+    ending=".onnx",
+    missing=(
+        'There is no voice "{choice}". Put that Piper voice and its .onnx.json into {folder} and refresh the page, or '
+        "choose another voice."
+    ),
+)
 
 
-def motion_choices() -> list[str]:
-    """The embedded weights, then the files that are there."""
-    return [EMBEDDED, *folder_paths.get_filename_list(_MOTION_FOLDER)]
-
-
-def motion_path(choice: str) -> Path | None:
-    """The file of a choice; None for the embedded weights and for a file that is not there (see `motion_problem`)."""
-    path = None if choice == EMBEDDED else folder_paths.get_full_path(_MOTION_FOLDER, choice)
-    return path if path is None else Path(path)
-
-
-def motion_problem(choice: str) -> str | None:
-    """What to do about a choice that cannot be loaded; None where it can."""
-    if choice == EMBEDDED or motion_path(choice) is not None:
-        return None
-    return (
-        f'There are no motion weights named "{choice}". Put that file into {motion_folder()} and refresh the page, '
-        f'or choose "{EMBEDDED}" for the weights that come with VLOGGER.'
-    )
+def own_voices() -> list[str]:
+    """The Piper voices in models/vlogger/tts: `.onnx` files with their descriptions beside them."""
+    found = VOICES.choices()[1:]
+    return [name for name in found if Path(f"{folder_paths.get_full_path(VOICES._key, name)}.json").is_file()]
 
 
 def device() -> torch.device:

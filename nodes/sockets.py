@@ -20,30 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..vlogger_core.datatypes import Audio, Camera
-    from ..vlogger_core.progress import Progress
-    from ..vlogger_core.render.maps import ControlMaps
-
-_PART_COLOURS = {
-    "background": (0, 0, 0),
-    "body": (230, 150, 60),
-    "head": (255, 205, 160),
-    "neck": (240, 170, 120),
-    "left_arm": (90, 160, 255),
-    "right_arm": (90, 220, 140),
-    "left_hand": (30, 90, 255),
-    "right_hand": (20, 170, 60),
-    "lips": (230, 40, 70),
-    "lids": (190, 130, 190),
-    "brows": (120, 70, 30),
-    "ears": (255, 150, 180),
-    "left_eye": (80, 230, 255),
-    "right_eye": (180, 255, 90),
-    "mouth_cavity": (110, 0, 30),
-    "teeth": (255, 255, 255),
-    "tongue": (255, 90, 140),
-    "hair": (140, 100, 60),
-}
-"""Red, green, blue. Part of the format: workflows may look for a colour, so none is ever changed."""
 
 _MIN_SHORT_SIDE_PX = 64
 
@@ -65,6 +41,10 @@ PoseKeypoint = io.Custom("POSE_KEYPOINT")
 """OpenPose's frames, as DWPose, OpenPose and SDPose nodes give them."""
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 """What ComfyUI's own Detect Face Landmarks (MediaPipe) gives."""
+DwPoses = io.Custom("DWPOSES")
+"""Keypoints as kijai's SCAIL-Pose nodes give them."""
+MhrPoseData = io.Custom("MHR_POSE_DATA")
+"""People in space, as ComfyUI's own Predict SAM3D Body gives them."""
 
 
 def photo_from_comfy(image: Tensor, *, name: str = "image") -> Tensor:
@@ -182,26 +162,3 @@ def render_size(camera: Camera, short_side: int, multiple_of: int = 2) -> tuple[
             f"{camera.height} px too much, to {width} x {height}: raise short_side or lower multiple_of."
         )
     return height, width
-
-
-def map_to_comfy(controls: ControlMaps, name: str, progress: Progress) -> tuple[Tensor, Tensor]:
-    """The control map `dense`, `parts` or `warp` of every frame as IMAGE, and where it is valid as MASK."""
-    image = torch.empty(controls.num_frames, *controls.size, 3, device=result_device())
-    mask = torch.empty(controls.num_frames, *controls.size, device=result_device())
-    done = 0
-    for frames in controls.chunks((name, "parts") if name == "dense" else (name,), progress=progress):
-        picture = getattr(frames, name)
-        picture = parts_to_colours(picture) if name == "parts" else picture
-        valid = getattr(frames, "warp_valid" if name == "warp" else "parts") > 0
-        rows = slice(done, done + len(valid))
-        image[rows], mask[rows] = picture.movedim(1, -1).clamp(0, 1), valid.float()
-        done = rows.stop
-    return image, mask
-
-
-def parts_to_colours(parts: Tensor) -> Tensor:
-    """`[t h w]` indices of `names.PARTS` as pictures `[t 3 h w]` in fixed colours."""
-    from ..vlogger_core.names import PARTS
-
-    table = torch.tensor([_PART_COLOURS[part] for part in PARTS], device=parts.device) / 255
-    return table[parts.long()].movedim(-1, 1)

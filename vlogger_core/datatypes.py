@@ -181,14 +181,26 @@ class MapFrames:
 
     dense: Float[Tensor, "t 3 h w"] | None = None
     """Template vertex position, 0 to 1 over the template's bounding box; 0 where there is no body."""
+    dense_head: Float[Tensor, "t 3 h w"] | None = None
+    """The same over the bounding box of head and neck, for finer steps in few bits; 0 outside them."""
     parts: Int[Tensor, "t h w"] | None = None
     """Index into `names.PARTS`."""
+    joint_parts: Int[Tensor, "t h w"] | None = None
+    """1 + the SMPL joint, 0 to 23, that moves the surface most; 0 where there is no body."""
     warp: Float[Tensor, "t 3 h w"] | None = None
     """The photo's colours carried by the body surface; 0 where not valid."""
     warp_valid: Bool[Tensor, "t h w"] | None = None
-    """Where the surface was visible in the photo."""
+    """Where the surface was visible in the photo; nowhere inside the mouth."""
+    warp_flow: Float[Tensor, "t 3 h w"] | None = None
+    """The whole photo carried along, hair and clothes included, over the painted backdrop; 0 inside the mouth."""
+    warp_flow_confidence: Float[Tensor, "t h w"] | None = None
+    """How far it can be relied on, 0 to 1; see `render.confidence`."""
     depth: Float[Tensor, "t h w"] | None = None
     """Distance along the camera axis in metres; infinity where there is no body."""
+    normal: Float[Tensor, "t 3 h w"] | None = None
+    """Unit normals of the surface: x to the right, y up, z towards the viewer (OpenGL); 0 where there is no body."""
+    silhouette: Bool[Tensor, "t h w"] | None = None
+    """Where there is a body."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,9 +35,10 @@ SMPLX_JOINTS: tuple[str, ...] = (
 PARTS: tuple[str, ...] = (
     "background", "body", "head", "neck", "left_arm", "right_arm", "left_hand", "right_hand",
     "lips", "lids", "brows", "ears", "left_eye", "right_eye",
-    "mouth_cavity", "teeth", "tongue", "hair",
+    "mouth_cavity", "teeth", "tongue", "hair", "iris",
 )  # fmt: skip
-"""Semantic classes of `ControlMaps.parts`; index 0 is what no surface covers. Sides are the subject's."""
+"""Semantic classes of `ControlMaps.parts`; index 0 is what no surface covers. Sides are the subject's. The eyes are
+without their irises, which are one class for both."""
 
 EXPRESSION_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_EXPRESSIONS)}
 JOINT_INDEX: dict[str, int] = {name: i for i, name in enumerate(SMPLX_JOINTS)}

@@ -16,15 +16,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .body.anny_model import load_anny
 from .body.fitter import fit_photo
 from .body.landmarks import gather_landmarks
+from .body.load import load_body
 from .datatypes import Audio
 from .image import check_portrait
 from .motion.checkpoint import load_motion_model
 from .motion.sampler import sample_motion
 from .progress import Progress, silent
 from .render.preview import render_preview
+from .render.raster import DEFAULT_BACKEND, check_backend
 from .speech.audio import to_speech
 from .speech.mel import mel_features
 from .video.writer import check_writable, write_video
@@ -51,6 +52,10 @@ class GenerateConfig:
     """`auto`, `mediapipe` or `cascade`."""
     fov_deg: float | None = None
     """The camera's diagonal field of view in degrees, where it is known; None estimates it."""
+    smplx: Path | None = None
+    """The user's SMPL-X file (`SMPLX_NEUTRAL.npz`); None is the embedded body, Anny."""
+    rasteriser: str = DEFAULT_BACKEND
+    """What draws the body, one of `render.raster.BACKENDS`; all but torch are optional packages."""
 
 
 def video_size(width: int, height: int, short_side: int | None, *, multiple_of: int = 2) -> tuple[int, int]:
@@ -75,14 +80,19 @@ def generate(
         audio: speech of any rate and number of channels; it sounds in the video as it came.
 
     Raises:
-        InputError: if the photo shows no face, the audio holds no sound, or `out` cannot be written.
+        InputError: if the photo shows no face, the audio holds no sound, `out` cannot be written, or the rasteriser
+            cannot be used.
     """
     config = config or GenerateConfig()
     check_writable(out)
+    check_backend(config.rasteriser)
     image = check_portrait(image)
     speech = to_speech(audio, progress=stage("Listening"))
     progress = stage("Finding the face")
     landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index, progress=progress)
+    progress = stage("Loading the body")
+    body = load_body(config.smplx, progress=progress)
+    progress(1, 1)
 
     progress = stage("Speech to motion")
     motion_model = load_motion_model().to(device)
@@ -95,14 +105,11 @@ def generate(
         guidance=config.guidance,
         progress=progress,
     )
-    progress = stage("Loading the body")
-    body = load_anny(progress)
-    progress(1, 1)
     progress = stage("Fitting the body to the photo")
     fit = fit_photo(image, model=body, landmarks=landmarks, fov_deg=config.fov_deg, progress=progress)
     size = video_size(fit.camera.width, fit.camera.height, config.short_side)
     progress = stage("Rendering and encoding")
-    frames = render_preview(fit.to(device), motion.to(device), size=size, progress=progress)
+    frames = render_preview(fit.to(device), motion.to(device), size=size, backend=config.rasteriser, progress=progress)
     return write_video(out, _no_grad(frames), motion.fps, audio)
 
 

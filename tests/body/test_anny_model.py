@@ -12,9 +12,10 @@ from vlogger_core.body.anny_model import (
     load_anny,
     packed_path,
     read_packed,
-    skin_vertices,
 )
 from vlogger_core.body.anny_rig import _twist
+from vlogger_core.body.skinning import skin_vertices
+from vlogger_core.body.trace_landmarks import LOWER_INNER_LIP, LOWER_LIP_DROP_M, UPPER_INNER_LIP
 from vlogger_core.errors import InputError
 from vlogger_core.names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX, JOINT_INDEX, PART_INDEX, SMPLX_JOINTS
 
@@ -152,6 +153,12 @@ def test_mirrored_pose_gives_the_mirrored_body(anny):
     other = anny.pose(rest, in_mirror, torch.zeros(1, 3), still).joints
     mirrored = other[:, partner] * torch.tensor([-1.0, 1.0, 1.0])
     assert (one - mirrored).norm(dim=-1).max() < 2e-3
+
+
+def test_landmarks_of_each_lip_stay_on_it(anny):
+    shut, wide = (anny.face_landmarks(posed(anny, actions={"jawOpen": jaw}).vertices)[0, :, 1] for jaw in (0.0, 1.0))
+    assert (shut - wide)[list(LOWER_INNER_LIP)].min() > LOWER_LIP_DROP_M
+    assert (shut - wide)[list(UPPER_INNER_LIP)].max() < LOWER_LIP_DROP_M
 
 
 def test_jaw_takes_lower_teeth_tongue_and_lip_along(anny):

@@ -5,7 +5,7 @@ import roma
 import torch
 
 from vlogger_core.body.anny_model import load_anny
-from vlogger_core.body.expression import compose_expression, pose_at
+from vlogger_core.body.expression import compose_expression, motion_expression, pose_at
 from vlogger_core.datatypes import BodyFit, Camera, Motion
 from vlogger_core.names import EXPRESSION_INDEX, JOINT_INDEX
 
@@ -76,6 +76,28 @@ def test_photo_fades_out_of_the_mouth_without_a_jump():
     jaw = torch.stack([compose_expression(face(jawOpen=float(x)), torch.zeros(1, 52))[0] for x in openings])
     assert jaw[:, EXPRESSION_INDEX["jawOpen"]].diff().abs().max() < 0.01
     assert jaw[-1, EXPRESSION_INDEX["jawOpen"]] == 0
+
+
+def test_the_inverse_gives_every_expression_that_can_be_reached():
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(20):
+        own = 0.5 * torch.rand(52, generator=generator)
+        reached = compose_expression(own, torch.rand(4, 52, generator=generator))
+        again = compose_expression(own, motion_expression(own, reached))
+        torch.testing.assert_close(again, reached, atol=1e-5, rtol=0)
+
+
+def test_the_inverse_stays_in_range_and_stops_at_what_the_photo_shows():
+    generator = torch.Generator().manual_seed(4)
+    own = face(mouthSmileLeft=0.6, browInnerUp=0.3, eyeLookUpLeft=0.5)
+    motion = motion_expression(own, torch.rand(8, 52, generator=generator))
+    assert motion.min() >= 0
+    assert motion.max() <= 1
+    relaxed = compose_expression(own, motion_expression(own, face(browInnerUp=0.1, eyeLookDownLeft=0.4)[None]))[0]
+    assert value(relaxed, "mouthSmileLeft") == pytest.approx(0.6)
+    assert value(relaxed, "browInnerUp") == pytest.approx(0.3)
+    assert value(relaxed, "eyeLookDownLeft") == pytest.approx(0.4)
+    assert value(relaxed, "eyeLookUpLeft") == 0
 
 
 def small_fit() -> BodyFit:

@@ -7,18 +7,19 @@ import pytest
 import torch
 
 from vlogger_core.body.anny_model import AnnyBody, load_anny
+from vlogger_core.body.fit_joints3d import Joints3d
 from vlogger_core.body.fit_priors import PosePrior, expression_cost, expression_sigma
 from vlogger_core.body.fit_start import arm_guesses, start
-from vlogger_core.body.fit_targets import FINGERS, FitBody, FitTargets, fingertips
+from vlogger_core.body.fit_targets import FitBody, FitTargets, fingertips
 from vlogger_core.body.fitter import MATTE_STEPS, FitSteps, fit_photo
 from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks, no_points
-from vlogger_core.body.overlay import draw_overlay
 from vlogger_core.datatypes import BodyFit, Camera
 from vlogger_core.errors import InputError
+from vlogger_core.evaluate.random_bodies import random_body
 from vlogger_core.image import load_image
 from vlogger_core.names import EXPRESSION_INDEX, JOINT_INDEX, PART_INDEX, SMPLX_JOINTS
 from vlogger_core.render.camera import project
-from vlogger_core.rotation import rotvec_to_rotmat
+from vlogger_core.rotation import compose_rotvec, rotvec_to_rotmat
 
 SIZE = 256
 FEW = FitSteps(head=4, trunk=4, arms=3, all=3)
@@ -114,9 +115,9 @@ def test_known_body_is_found_again(anny):
             assert (joints[JOINT_INDEX[name]] - landmarks.body[i, :2]).norm() < 0.02 * math.hypot(SIZE, SIZE), name
     chain = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
     difference = _world_rotation(fit.joint_rotvec, *chain).mT @ _world_rotation(truth["joint_rotvec"], *chain)
-    assert math.degrees(math.acos(min(1.0, (difference.trace().item() - 1) / 2))) < 4
+    assert math.degrees(math.acos(min(1.0, (difference.trace().item() - 1) / 2))) < 2
     jaw = EXPRESSION_INDEX["jawOpen"]
-    assert abs(fit.expression[jaw] - truth["expression"][jaw]) < 0.08
+    assert abs(fit.expression[jaw] - truth["expression"][jaw]) < 0.05
     smile = [EXPRESSION_INDEX["mouthSmileLeft"], EXPRESSION_INDEX["mouthSmileRight"]]
     assert (fit.expression[smile] - 0.5).abs().max() < 0.25
     assert fit.confidence["face"] > 0.9
@@ -142,12 +143,6 @@ def test_result_is_a_complete_deterministic_fit_on_the_cpu(anny):
     again = _fit(anny, landmarks, steps=FEW)
     for name in ("shape", "joint_rotvec", "translation", "expression"):
         assert torch.equal(getattr(fit, name), getattr(again, name)), name
-    picture = draw_overlay(fit, landmarks)
-    assert picture.shape == (3, SIZE, SIZE)
-    assert (picture - fit.image).abs().mean() > 0.05
-    image, mask = torch.rand(3, 1536, 2048), torch.ones(1536, 2048)
-    large = replace(fit, camera=fit.camera.resized(2048, 1536), image=image, mask=mask)
-    assert draw_overlay(large, landmarks).shape == (3, 768, 1024)
 
 
 def test_works_in_inference_mode(anny):
@@ -249,7 +244,6 @@ def test_fingertips_are_tips(anny):
     for row, part in zip(tips, ("left_hand", "right_hand")):
         of_hand = anny.faces[anny.face_parts == PART_INDEX[part]].unique()
         assert torch.isin(row, of_hand).all()
-    assert len(FINGERS) == tips.shape[1]
 
 
 def test_reduced_body_gives_the_same_points(anny):
@@ -272,10 +266,57 @@ def test_priors():
     bent = prior.mean.clone()
     bent[JOINT_INDEX["left_elbow"], 1] = 0.6
     assert prior.cost(bent[None])[0, JOINT_INDEX["left_elbow"]] > 50
+    for side in ("left", "right"):
+        # A bent forearm may be turned palm up.
+        palm_up = prior.mean.clone()
+        mirror = 1.0 if side == "left" else -1.0
+        bend, twist = torch.tensor([[0.0, mirror * -1.8, 0.0], [-1.0, 0.0, 0.0]])
+        palm_up[JOINT_INDEX[f"{side}_elbow"]] = compose_rotvec(bend, twist)
+        assert prior.cost(palm_up[None])[0, JOINT_INDEX[f"{side}_elbow"]] < 20
     expression = torch.zeros(1, 52, requires_grad=True)
     expression_cost(expression, expression_sigma()).sum().backward()
     assert expression.grad is not None
     assert torch.isfinite(expression.grad).all()
+
+
+@pytest.mark.slow
+def test_a_smile_stays_out_of_the_shape(anny):
+    """The same person with a neutral face, and with a wide open smile."""
+    known = random_body(anny, 7)
+    shapes, faces = [], []
+    for values in ({}, {"mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "jawOpen": 0.3, "eyeBlinkLeft": 0.9}):
+        expression = torch.zeros(52)
+        for channel, value in values.items():
+            expression[EXPRESSION_INDEX[channel]] = value
+        seen = replace(known, expression=expression).points().face
+        landmarks = replace(known.landmarks, face=torch.cat((seen, torch.ones(478, 1)), 1))
+        image, mask = torch.rand(3, 512, 512), torch.ones(512, 512)
+        fit = fit_photo(image, model=anny, landmarks=landmarks, mask=mask)
+        for channel, value in values.items():
+            assert abs(fit.expression[EXPRESSION_INDEX[channel]] - value) < 0.25, channel
+        shapes.append(fit.shape)
+        faces.append(anny.face_landmarks(anny.rest(fit.shape).vertices[None])[0])
+    moved_m = (faces[0] - faces[1] - (faces[0] - faces[1]).mean(0)).norm(dim=1)
+    assert moved_m[anny.face_landmark_weight > 0].median() < 0.002
+    assert (shapes[0] - shapes[1]).abs().max() < 0.25
+
+
+@pytest.mark.slow
+def test_known_directions_turn_an_arm_that_is_not_seen(anny):
+    truth, landmarks = _known(anny)
+    body = landmarks.body.clone()
+    body[[BODY_POINTS.index("left_elbow"), BODY_POINTS.index("left_wrist")], 2] = 0
+    unseen = replace(landmarks, body=body, left_hand=no_points(21))
+    posed = anny.pose(
+        anny.rest(truth["shape"]), truth["joint_rotvec"][None], truth["translation"][None], truth["expression"][None]
+    )
+    names = ("left_shoulder", "left_elbow", "left_wrist")
+    positions = posed.joints[0, [JOINT_INDEX[name] for name in names]]
+    fit = _fit(anny, unseen, joints3d=Joints3d(names=names, positions=1.1 * positions, confidence=torch.ones(3)))
+    found = anny.pose(anny.rest(fit.shape), fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
+    for near, far in ((0, 1), (1, 2)):
+        bones = [p[far] - p[near] for p in (positions, found.joints[0, [JOINT_INDEX[name] for name in names]])]
+        assert torch.cosine_similarity(*bones, dim=0) > 0.99
 
 
 @pytest.mark.slow

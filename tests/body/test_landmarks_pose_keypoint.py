@@ -6,13 +6,12 @@ import pytest
 import torch
 
 from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks, gather_landmarks, no_points
+from vlogger_core.body.people import FACE_68_TO_MEDIAPIPE, OPENPOSE_18, person_of_face
 from vlogger_core.body.pose_keypoint import (
-    FACE_68_TO_MEDIAPIPE,
-    OPENPOSE_18,
     from_face_landmarks,
     from_pose_keypoint,
+    num_frames,
     people_of_pose_keypoint,
-    person_of_face,
     to_pose_keypoint,
 )
 from vlogger_core.errors import InputError
@@ -67,6 +66,7 @@ def _map_points(frames, function):
 def test_round_trip(person):
     frames = to_pose_keypoint(person)
     assert [len(frames[0]["people"][0][part]) for part in PARTS] == [54, 210, 63, 63]
+    assert frames[0]["people"][0]["foot_keypoints_2d"] == [0.0] * 18
     _check(from_pose_keypoint(frames, W, H), person)
     assert to_pose_keypoint(from_pose_keypoint(frames, W, H)) == frames
 
@@ -142,6 +142,40 @@ def test_body_25(person):
     _check(from_pose_keypoint(frames, W, H), person)
 
 
+def test_minus_one_is_unseen(person):
+    frames = to_pose_keypoint(person)
+    values = frames[0]["people"][0]["hand_left_keypoints_2d"]
+    values[30:33] = [-1.0, -1.0, 1.0]
+    found = from_pose_keypoint(frames, W, H)
+    assert found.left_hand[10].tolist() == [0, 0, 0]
+    torch.testing.assert_close(found.left_hand[11, :2], person.left_hand[11, :2])
+
+
+def test_face_of_another_size_is_left_out(person, caplog):
+    frames = to_pose_keypoint(person)
+    frames[0]["people"][0]["face_keypoints_2d"] = [1.0] * 3 * 51
+    found = from_pose_keypoint(frames, W, H)
+    assert found.face.sum() == 0
+    torch.testing.assert_close(found.body[:, :2], person.body[:, :2])
+    assert "face_keypoints_2d must hold 68 x 3 or 70 x 3 numbers. Got 153" in caplog.text
+
+
+def test_doubted_faces_are_given_on(person):
+    person.face[:, 2] *= 0.2
+    person.face[61, 2] = 0.01
+    face = to_pose_keypoint(person)[0]["people"][0]["face_keypoints_2d"]
+    assert face[2::3].count(1.0) == 69
+    assert face[48 * 3 + 2] == 0
+
+
+def test_several_frames(person):
+    frames = to_pose_keypoint(person) + to_pose_keypoint(_beside(person, 20).resized(W, H))
+    assert num_frames(frames) == 2
+    assert from_pose_keypoint(frames, W, H, frame=1).body[0, 0] == pytest.approx(170)
+    with pytest.raises(InputError, match="POSE_KEYPOINT hold 2 frames, but the portrait is one photo"):
+        gather_landmarks(torch.rand(3, H, W), pose_keypoint=frames)
+
+
 def test_errors_name_what_is_wrong(person):
     with pytest.raises(InputError, match="show no person"):
         from_pose_keypoint([{"canvas_width": W, "canvas_height": H, "people": []}], W, H)
@@ -153,6 +187,11 @@ def test_errors_name_what_is_wrong(person):
     frames[0]["people"][0]["hand_left_keypoints_2d"] = [1.0] * 60
     with pytest.raises(InputError, match=r"hand_left_keypoints_2d must hold 21 x 3 numbers\. Got 60"):
         from_pose_keypoint(frames, W, H)
+    frames[0]["people"][0]["hand_left_keypoints_2d"] = ["a"] * 63
+    with pytest.raises(InputError, match="hand_left_keypoints_2d must hold numbers"):
+        from_pose_keypoint(frames, W, H)
+    with pytest.raises(InputError, match="must be a dict of keypoints"):
+        from_pose_keypoint({"people": [None]}, W, H)
 
 
 def test_face_landmarks(person):

@@ -1,5 +1,6 @@
 """`matte`: soft where hair is, firm elsewhere, one person only, at the photo's size."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -68,6 +69,17 @@ def test_guided_filter_keeps_constants_and_follows_edges():
     sharp = guided_filter(guide, blurred, 8, 1e-5)
     assert sharp[:, 18].max() < blurred[0, 18]
     assert sharp[20, 21] - sharp[20, 18] > 0.5
+
+
+def test_grabcut_takes_no_window_for_hair(samples):
+    """The closer look at this head finds the window beside it as bright as the shirt."""
+    image = load_image(samples / "portraits" / "p02_obama_upperbody_910x1137.jpg")
+    body = [(257, 38), (211, 29), (176, 50), (158, 120), (184, 195), (74, 261), (0, 511), (54, 511), (122, 332)]
+    body += [(124, 511), (324, 511), (326, 338), (383, 490), (409, 511), (409, 400), (375, 265), (265, 200), (288, 111)]
+    silhouette = cv2.fillPoly(np.zeros((512, 410), np.float32), [np.array(body)], 1.0)
+    matte = person_matte(image, detect_landmarks(image, source="cascade"), torch.from_numpy(silhouette))
+    assert matte[20:180, 640].max() < 0.1
+    assert matte[60:400, 500].min() > 0.9
 
 
 def test_real_photo(samples):

@@ -40,7 +40,7 @@ def save(source: list, name: str) -> dict:
     return {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": name}}
 
 
-@pytest.mark.parametrize("name", ["dense", "parts", "warp"])
+@pytest.mark.parametrize("name", ["dense", "parts", "warp", "parts_champ", "depth", "normal"])
 def test_control_maps(comfyui: ComfyServer, prompt: Prompt, name: str) -> None:
     files = comfyui.saved(comfyui.run(render(prompt, name)))
     maps = [np.asarray(Image.open(path)) for path in files if path.name.startswith("map_")]
@@ -52,7 +52,7 @@ def test_control_maps(comfyui: ComfyServer, prompt: Prompt, name: str) -> None:
     assert not maps[0][masks[0] < 127].any()
     assert any((frame != maps[0]).any() for frame in maps[1:])
     if name == "parts":
-        assert 6 <= len(np.unique(maps[0].reshape(-1, 3), axis=0)) <= 18
+        assert 6 <= len(np.unique(maps[0].reshape(-1, 3), axis=0)) <= 19
 
 
 def test_the_fitters_own_keypoints_and_mask_can_be_wired_in(comfyui: ComfyServer, prompt: Prompt) -> None:

@@ -14,7 +14,11 @@ NODES = {
     "VloggerMotionSampler",
     "VloggerBodyModel",
     "VloggerBodyFitter",
+    "VloggerBodyTracker",
+    "VloggerKeypointsToMotion",
     "VloggerControlRenderer",
+    "VloggerPoseRenderer",
+    "VloggerFaceVideo",
     "VloggerWarpPreview",
 }
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}

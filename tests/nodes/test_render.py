@@ -1,13 +1,24 @@
+import importlib.util
 from types import ModuleType
 
-import torch
+import pytest
 
-from vlogger_core.names import PARTS
+from vlogger_core.render.encode import ENCODINGS
+from vlogger_core.render.raster import BACKENDS
+
+from ..render.bodies import ball_fit, head_motion
 
 
-def test_every_part_has_a_colour_of_its_own(pack: ModuleType) -> None:
-    pictures = pack.sockets.parts_to_colours(torch.arange(len(PARTS)).reshape(1, 1, -1))
-    assert pictures.shape == (1, 3, 1, len(PARTS))
-    colours = {tuple(colour.tolist()) for colour in pictures[0, :, 0].T}
-    assert len(colours) == len(PARTS)
-    assert not pictures[0, :, 0, 0].any()
+def test_the_node_offers_every_encoding_with_its_meaning(pack: ModuleType) -> None:
+    offered = pack.render._MAPS
+    assert offered == {name: encoding.meaning for name, encoding in ENCODINGS.items()}
+    assert list(offered)[:3] == ["dense", "parts", "warp"]
+
+
+def test_the_nodes_offer_every_rasteriser_and_say_what_is_missing(pack: ModuleType) -> None:
+    assert pack.render.widgets._RASTERISERS == BACKENDS
+    still = head_motion([[0.0, 0.0, 0.0]])
+    for name in BACKENDS:
+        if name != "torch" and importlib.util.find_spec(name) is None:
+            with pytest.raises(ValueError, match=f"The {name} rasteriser needs the package {name}"):
+                pack.render.VloggerWarpPreview.execute(ball_fit(), still, 0, name)

@@ -50,18 +50,20 @@ def test_reporter_shows_frames_now_and_then(pack: ModuleType) -> None:
 def test_motion_weights_are_found_by_name(pack: ModuleType, tmp_path: Path) -> None:
     import folder_paths
 
-    runtime = pack.runtime
-    runtime.register_model_folders()
-    runtime.register_model_folders()
+    motions = pack.runtime.MOTIONS
+    motions.register()
+    motions.register()
     folders, extensions = folder_paths.folder_names_and_paths["vlogger_motion"]
-    assert folders == [runtime.motion_folder()]
+    assert folders == [motions.folder]
     assert extensions == {".safetensors"}
     folders.append(str(tmp_path))
     (tmp_path / "mine.safetensors").touch()
     (tmp_path / "notes.txt").touch()
-    assert runtime.motion_choices() == ["embedded", "mine.safetensors"]
-    assert runtime.motion_path("embedded") is None
-    assert runtime.motion_path("mine.safetensors") == tmp_path / "mine.safetensors"
-    assert runtime.motion_problem("embedded") is None
-    assert runtime.motion_problem("mine.safetensors") is None
-    assert runtime.motion_folder() in runtime.motion_problem("other.safetensors")
+    assert motions.choices() == ["embedded", "mine.safetensors"]
+    assert motions.path("embedded") is None
+    assert motions.path("mine.safetensors") == tmp_path / "mine.safetensors"
+    assert motions.problem("embedded") is None
+    assert motions.problem("mine.safetensors") is None
+    assert motions.folder in motions.problem("other.safetensors")
+    with pytest.raises(ValueError, match=r'no motion weights named "other\.safetensors"'):
+        motions.path("other.safetensors")

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -52,3 +53,10 @@ def test_box_max_reaches_up_down_left_and_right() -> None:
     y, x = box_max(image, (1, 2), (3, 0))[0].nonzero(as_tuple=True)
     # A pixel that looks one up and two down sees the middle from one below it to two above it.
     assert (int(y.min()), int(y.max()), int(x.min()), int(x.max())) == (2, 5, 4, 7)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (1, 5), (2, 1)])
+def test_the_smallest_blur_is_a_mean_over_what_there_is(size: tuple[int, int]) -> None:
+    image = torch.rand(2, *size)
+    wanted = F.avg_pool2d(image[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+    torch.testing.assert_close(box_blur(image, 1), wanted)

@@ -5,8 +5,9 @@ from vlogger_core.errors import InputError
 from vlogger_core.names import PART_INDEX
 from vlogger_core.render.camera import project
 from vlogger_core.render.maps import ControlMaps
+from vlogger_core.render.preview import render_preview
 
-from .bodies import ball_fit, head_motion
+from .bodies import arm_fit, ball_fit, head_motion, shoulder_motion
 
 TURN = [[0.0, 0.0, 0.0], [0.0, 0.4, 0.0], [0.3, 0.0, 0.0]]
 
@@ -79,7 +80,9 @@ def test_ranges_and_chunks_are_the_same_frames() -> None:
     chunks = list(
         maps.chunks(("dense", "parts", "warp", "depth"), frames_per_chunk=2, progress=lambda *c: calls.append(c))
     )
-    assert calls == [(0, 3), (1, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert set(calls) == {(done, 3) for done in range(4)}
+    assert calls.count((3, 3)) == 1
     for name in ("dense", "parts", "warp", "warp_valid", "depth"):
         joined = torch.cat([getattr(chunk, name) for chunk in chunks])
         assert torch.equal(joined, getattr(whole, name))
@@ -111,7 +114,81 @@ def test_bad_requests_are_told() -> None:
     with pytest.raises(InputError, match="has no frames"):
         ControlMaps(fit, head_motion(TURN).slice(0, 0))
     maps = ControlMaps(fit, head_motion(TURN))
-    with pytest.raises(ValueError, match=r"maps must be some of dense, parts, warp, depth\. Got normal"):
-        maps.frames(0, 1, ("normal",))
+    with pytest.raises(ValueError, match=r"maps must be some of dense, dense_head, .*\. Got normals"):
+        maps.frames(0, 1, ("normals",))
     with pytest.raises(ValueError, match=r"0 <= start <= stop <= 3\. Got 2, 4"):
         maps.frames(2, 4)
+
+
+def test_the_heads_own_colours_use_the_whole_range() -> None:
+    fit = arm_fit()
+    fit.model.face_parts[fit.model.template[fit.model.faces].mean(1)[:, 1] > 0.04] = PART_INDEX["head"]
+    maps = ControlMaps(fit, shoulder_motion(0.0)).frames(0, 1, ("dense", "dense_head", "parts"))
+    assert maps.dense is not None
+    assert maps.dense_head is not None
+    assert maps.parts is not None
+    head = maps.parts[0] == PART_INDEX["head"]
+    assert (maps.dense_head[0][:, ~head] == 0).all()
+    low, high = maps.dense_head[0][:2, head].aminmax(dim=1)
+    assert (low < 0.1).all()
+    assert (high > 0.9).all()
+    rows = maps.dense[0][1, head].aminmax()
+    assert rows.max - rows.min < 0.6
+
+
+def test_depth_normals_silhouette_and_joints_agree() -> None:
+    controls = ControlMaps(ball_fit(), head_motion(TURN))
+    frames = controls.frames(0, 3, ("depth", "normal", "silhouette", "joint_parts", "parts"))
+    assert frames.depth is not None
+    assert frames.normal is not None
+    assert frames.silhouette is not None
+    assert frames.joint_parts is not None
+    assert frames.parts is not None
+    body = frames.silhouette
+    assert torch.equal(body, frames.parts > 0)
+    assert torch.equal(body, torch.isfinite(frames.depth))
+    assert torch.equal(body, frames.joint_parts > 0)
+    normals = frames.normal.movedim(1, -1)
+    torch.testing.assert_close(normals[body].norm(dim=-1), torch.ones(int(body.sum())), atol=1e-4, rtol=0)
+    assert (normals[~body] == 0).all()
+    near, far = controls.depth_range
+    assert near <= frames.depth[body].min()
+    assert far >= frames.depth[body].max()
+
+
+def test_a_posed_frame_is_what_the_maps_are_made_of() -> None:
+    controls = ControlMaps(ball_fit(), head_motion(TURN), (48, 40))
+    frame = controls.posed(1)
+    assert frame.joints.shape == (55, 3)
+    maps = controls.of(frame, ("dense", "depth"))
+    again = controls.frames(1, 2, ("dense", "depth"))
+    assert maps.dense is not None
+    assert again.dense is not None
+    assert torch.equal(maps.dense, again.dense)
+    torch.testing.assert_close(frame.picture(frame.at(frame.vertices))[2], -frame.raster.depth.nan_to_num(posinf=0))
+
+
+def test_memory_does_not_grow_with_the_motion() -> None:
+    controls = ControlMaps(ball_fit(), head_motion([[0.0, 0.001 * t, 0.0] for t in range(10_000)]))
+    chunks = controls.chunks(("dense", "warp_flow"), frames_per_chunk=2)
+    first = next(chunks)
+    assert first.dense is not None
+    assert first.dense.shape[0] == 2
+
+
+@pytest.mark.parametrize("backend", ["numba", "warp"])
+def test_every_rasteriser_gives_the_same_pictures(backend: str) -> None:
+    pytest.importorskip(backend)
+    fit, motion = ball_fit(), head_motion([[0.0, 0.2, 0.0]], jaw_open=0.5)
+    wanted, got = (
+        ControlMaps(fit, motion, backend=name).frames(0, 1, ("dense", "warp_flow")) for name in ("torch", backend)
+    )
+    for name in ("dense", "warp_flow"):
+        torch.testing.assert_close(getattr(got, name), getattr(wanted, name), atol=1e-4, rtol=0)
+    (expected,), (shown,) = (render_preview(fit, motion, backend=name) for name in ("torch", backend))
+    torch.testing.assert_close(shown, expected, atol=1e-4, rtol=0)
+
+
+def test_an_unknown_rasteriser_is_refused_before_anything_is_rendered() -> None:
+    with pytest.raises(ValueError, match=r"backend must be one of torch, numba, warp, pytorch3d\. Got 'opengl'"):
+        ControlMaps(ball_fit(), head_motion(TURN), backend="opengl")

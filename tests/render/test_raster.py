@@ -8,14 +8,7 @@ from vlogger_core.datatypes import Camera
 from vlogger_core.render.camera import project
 from vlogger_core.render.raster import NEAR, interpolate, rasterise
 
-CAMERA = Camera(fov_deg=50.0, width=37, height=29)
-
-
-def random_mesh(seed: int, num_faces: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    centre = torch.randn(num_faces, 1, 3, generator=generator) * torch.tensor([0.5, 0.4, 0.4])
-    corners = centre + 0.3 * torch.randn(num_faces, 3, 3, generator=generator) + torch.tensor([0.0, 0.0, -2.0])
-    return corners.reshape(-1, 3), torch.arange(3 * num_faces).reshape(-1, 3)
+from .meshes import CAMERA, plane_mesh, random_mesh
 
 
 def naive(vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,18 +55,6 @@ def test_what_lies_behind_the_camera_is_not_drawn() -> None:
     assert not rasterise(vertices, torch.tensor([[0, 1, 2]]), CAMERA).covered.any()
 
 
-def plane_mesh(grid_step_px: float, camera: Camera) -> tuple[torch.Tensor, torch.Tensor]:
-    """A plane at depth 1 that covers the view, its vertices `grid_step_px` apart."""
-    xs = torch.arange(0, camera.width + grid_step_px, grid_step_px, dtype=torch.float64) - camera.width / 2
-    ys = torch.arange(0, camera.height + grid_step_px, grid_step_px, dtype=torch.float64) - camera.height / 2
-    y, x = torch.meshgrid(ys, xs, indexing="ij")
-    vertices = torch.stack((x / camera.f_px, -y / camera.f_px, -torch.ones_like(x)), -1).reshape(-1, 3)
-    index = torch.arange(len(ys) * len(xs)).reshape(len(ys), len(xs))
-    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
-    faces = torch.cat((torch.stack((a, c, b), -1).reshape(-1, 3), torch.stack((b, c, d), -1).reshape(-1, 3)))
-    return vertices, faces
-
-
 @pytest.mark.parametrize("step", [0.5, 2.5, 1.0, 3.7, 11.3])
 def test_each_pixel_belongs_to_exactly_one_face_of_a_plane(step: float) -> None:
     """Also where vertices (0.5) and edges (the diagonals) hit pixel centres exactly."""
@@ -112,12 +93,11 @@ def test_the_nearer_face_wins_whatever_the_order() -> None:
 def test_work_in_pieces_changes_nothing() -> None:
     vertices, faces = random_mesh(7, 200)
     whole = rasterise(vertices, faces, CAMERA)
-    pieces = rasterise(vertices, faces, CAMERA, max_pairs=13)
-    again = rasterise(vertices, faces, CAMERA)
-    for other in (pieces, again):
-        assert torch.equal(whole.face_id, other.face_id)
-        assert torch.equal(whole.bary, other.bary)
-        assert torch.equal(whole.depth, other.depth)
+    for max_pairs in (1, 13, 997):
+        pieces = rasterise(vertices, faces, CAMERA, max_pairs=max_pairs)
+        assert torch.equal(whole.face_id, pieces.face_id)
+        assert torch.equal(whole.bary, pieces.bary)
+        assert torch.equal(whole.depth, pieces.depth)
 
 
 def test_frames_are_rasterised_one_by_one() -> None:
@@ -132,6 +112,25 @@ def test_frames_are_rasterised_one_by_one() -> None:
         assert torch.equal(single.face_id, raster.face_id[t])
         torch.testing.assert_close(interpolate(single, faces, attributes[t]), values[t])
     assert rasterise(moved[:0], faces, CAMERA).face_id.shape == (0, CAMERA.height, CAMERA.width)
+
+
+def test_interpolation_agrees_with_a_weighted_sum() -> None:
+    vertices, faces = random_mesh(3)
+    raster = rasterise(vertices, faces, CAMERA)
+    attributes = torch.randn(len(vertices), 5, generator=torch.Generator().manual_seed(0))
+    values = interpolate(raster, faces, attributes)
+    corners = attributes[faces[raster.face_id.clamp(min=0)]]
+    wanted = torch.where(raster.covered[..., None], (corners * raster.bary[..., None]).sum(-2), 0.0)
+    torch.testing.assert_close(values, wanted, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (9, 2)])
+def test_interpolation_of_pictures_without_a_surface_is_0(size: tuple[int, int]) -> None:
+    vertices, faces = random_mesh(1)
+    camera = Camera(fov_deg=40.0, width=size[1], height=size[0])
+    values = interpolate(rasterise(vertices + 100.0, faces, camera), faces, vertices)
+    assert values.shape == (*size, 3)
+    assert (values == 0).all()
 
 
 def test_no_faces_or_none_in_view_gives_an_empty_picture() -> None:

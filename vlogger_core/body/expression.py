@@ -46,24 +46,57 @@ def compose_expression(reference: Float[Tensor, "52"], motion: Float[Tensor, "t 
     - gaze: relative to the photo's, `r + m` on each axis, stopping at the extremes.
     - eyeWide fades as the same eye blinks: `(1 - blink)` times the above.
     """
+    rest = _resting(reference)
+    channels = list((rest + motion - rest * motion).unbind(-1))
+
+    channels[_at("mouthClose")] = torch.minimum(channels[_at("mouthClose")], channels[_at("jawOpen")])
+    for one, other in GAZE:
+        own = reference[_at(one)] - reference[_at(other)]
+        look = own + motion[:, _at(one)] - motion[:, _at(other)]
+        channels[_at(one)], channels[_at(other)] = look.clamp(0, 1), (-look).clamp(0, 1)
+    for side in ("Left", "Right"):
+        channels[_at(f"eyeWide{side}")] = channels[_at(f"eyeWide{side}")] * (1 - channels[_at(f"eyeBlink{side}")])
+    return torch.stack(channels, -1)
+
+
+def motion_expression(reference: Float[Tensor, "52"], absolute: Float[Tensor, "t 52"]) -> Float[Tensor, "t 52"]:
+    """What `compose_expression` lays over `reference` to give the expressions `absolute`: its inverse.
+
+    Where no motion does, the nearest is given, channel by channel:
+
+    - what the photo's face shows at rest (a smile, raised brows, and the lips of a closed mouth) does not fall below
+      it: the motion is 0 there;
+    - mouthClose beyond jawOpen becomes jawOpen;
+    - of opposite ways to look at once (in and out, up and down) the difference remains;
+    - eyeWide beyond `1 - eyeBlink` becomes that.
+    """
+    rest = _resting(reference)
+    wanted = list(absolute.unbind(-1))
+    wanted[_at("mouthClose")] = torch.minimum(wanted[_at("mouthClose")], wanted[_at("jawOpen")])
+    for side in ("Left", "Right"):
+        # Closed lids hide how wide the eye is.
+        opened = 1 - torch.maximum(wanted[_at(f"eyeBlink{side}")], rest[_at(f"eyeBlink{side}")])
+        wide = wanted[_at(f"eyeWide{side}")]
+        wanted[_at(f"eyeWide{side}")] = torch.where(opened > 1e-6, wide / opened.clamp(min=1e-6), rest[0] * 0)
+    target = torch.stack(wanted, -1)
+    channels = list(((target - rest) / (1 - rest).clamp(min=1e-6)).clamp(0, 1).unbind(-1))
+    for one, other in GAZE:
+        look = absolute[:, _at(one)] - absolute[:, _at(other)] - reference[_at(one)] + reference[_at(other)]
+        channels[_at(one)], channels[_at(other)] = look.clamp(0, 1), (-look).clamp(0, 1)
+    return torch.stack(channels, -1)
+
+
+def _at(name: str) -> int:
+    return EXPRESSION_INDEX[name]
+
+
+def _resting(reference: Float[Tensor, "52"]) -> Float[Tensor, "52"]:
+    """What of the photo's expression stays under every motion."""
     weight = torch.tensor([LIP_GAP.get(name, 0.0) for name in ARKIT_EXPRESSIONS]).to(reference)
     is_mouth = torch.tensor([name in MOUTH for name in ARKIT_EXPRESSIONS], device=reference.device)
     gap = reference @ weight
     keep = ((OPEN_GAP - gap) / (OPEN_GAP - CLOSED_GAP)).clamp(0, 1)
-    rest = torch.where(is_mouth, keep * reference, reference)
-    channels = list((rest + motion - rest * motion).unbind(-1))
-
-    def at(name: str) -> int:
-        return EXPRESSION_INDEX[name]
-
-    channels[at("mouthClose")] = torch.minimum(channels[at("mouthClose")], channels[at("jawOpen")])
-    for one, other in GAZE:
-        own = reference[at(one)] - reference[at(other)]
-        look = own + motion[:, at(one)] - motion[:, at(other)]
-        channels[at(one)], channels[at(other)] = look.clamp(0, 1), (-look).clamp(0, 1)
-    for side in ("Left", "Right"):
-        channels[at(f"eyeWide{side}")] = channels[at(f"eyeWide{side}")] * (1 - channels[at(f"eyeBlink{side}")])
-    return torch.stack(channels, -1)
+    return torch.where(is_mouth, keep * reference, reference)
 
 
 def pose_at(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..names import JOINT_INDEX
+from .fit_joints3d import BoneTargets
+from .fit_outline import Outline
 from .fit_priors import PosePrior, expression_cost
-from .fit_targets import TARGET_JOINTS, FitBody, FitTargets, hand_joints
+from .fit_targets import TARGET_JOINTS, FitBody, FitTargets
 from .protocol import PosedBody, RestBody
+from .vertex_points import hand_joints
 
 HEAD = JOINT_INDEX["head"]
 NEAREST_M = 0.05
 """Points are pushed no nearer to the camera than this."""
 
 FOV_RANGE_DEG = (12.0, 100.0)
-"""Adam's step for each kind of parameter: metres, degrees, radians, shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class FitState:
     expression: Float[Tensor, "t 52"]
 
     def detach(self) -> FitState:
-        return FitState(**{field.name: getattr(self, field.name).detach().clone() for field in fields(self)})
+        return FitState(**{each.name: getattr(self, each.name).detach().clone() for each in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,10 @@ class FitEnergy:
     shape_sigma: Float[Tensor, " d"]
     shape_range: Float[Tensor, "d 2"]
     expression_sigma: Float[Tensor, "52"]
+    bones: Mapping[str, BoneTargets] = field(default_factory=dict)
+    """Directions known from elsewhere: of the `trunk`, and of the `left` and the `right` arm."""
+    outline: Outline | None = None
+    """Where the person is, for a body that has outline vertices."""
 
     def pose(self, state: FitState, rest: RestBody | None = None) -> PosedBody:
         """The bodies in the world, their head where the state says."""
@@ -80,6 +87,18 @@ class FitEnergy:
         group = self.targets.left_hand if side == "left" else self.targets.right_hand
         return group.cost(self.pixels(self.body.hand(posed, side), state.fov_deg)).sum(1)
 
+    def directions(self, posed: PosedBody, part: str) -> Float[Tensor, " t"]:
+        """What the known directions of the bones of a part cost; nothing where none is known."""
+        if part not in self.bones:
+            return posed.joints.new_zeros(len(posed.joints))
+        return self.bones[part].cost(posed.joints)
+
+    def outside(self, posed: PosedBody, state: FitState) -> Float[Tensor, " t"]:
+        """What a body that stands out beyond the person costs."""
+        if self.outline is None or self.body.outline is None:
+            return posed.joints.new_zeros(len(posed.joints))
+        return self.outline.cost(self.pixels(posed.vertices[:, self.body.outline], state.fov_deg))
+
     def prior(self, state: FitState) -> Float[Tensor, "t"]:
         """Pose, expression, shape and field of view."""
         shape = ((state.shape - self.shape_mean) / self.shape_sigma).square().sum() / 2
@@ -91,12 +110,14 @@ class FitEnergy:
         """The energy without the arms: while they still hang anyhow, they must not pull the body."""
         posed = self.pose(state, rest)
         points = [i for i, name in enumerate(TARGET_JOINTS) if name.endswith(("shoulder", "hip"))]
-        return self.face(posed, state) + self.joints(posed, state)[:, points].sum(1) + self.prior(state)
+        joints = self.joints(posed, state)[:, points].sum(1) + self.directions(posed, "trunk")
+        return self.face(posed, state) + joints + self.prior(state)
 
     def total(self, state: FitState, rest: RestBody | None = None) -> Float[Tensor, " t"]:
         posed = self.pose(state, rest)
         hands = sum(self.hand(posed, state, side) for side in ("left", "right"))
-        return self.face(posed, state) + self.joints(posed, state).sum(1) + hands + self.prior(state)
+        others = sum(self.directions(posed, part) for part in self.bones) + self.outside(posed, state)
+        return self.face(posed, state) + self.joints(posed, state).sum(1) + hands + others + self.prior(state)
 
     def arms(self, state: FitState, rest: RestBody | None = None) -> Float[Tensor, "t 2"]:
         """The part of the energy that the left and the right arm change, without the face."""
@@ -105,7 +126,8 @@ class FitEnergy:
         costs = []
         for side in ("left", "right"):
             points = [i for i, name in enumerate(TARGET_JOINTS) if name in (f"{side}_elbow", f"{side}_wrist")]
-            costs.append(joints[:, points].sum(1) + self.hand(posed, state, side) + prior[:, arm_joints(side)].sum(1))
+            seen = joints[:, points].sum(1) + self.hand(posed, state, side) + self.directions(posed, side)
+            costs.append(seen + prior[:, arm_joints(side)].sum(1))
         return torch.stack(costs, 1)
 
 

@@ -1,7 +1,11 @@
 """What a body is likely to be before the photo has spoken: poses, shapes, expressions, fields of view.
 
-Our own figures. Poses are those of a person who sits or stands and looks at a camera; angles are rotation vectors in
-SMPL-X frames (x to the subject's left, y up, z to the front at the T-pose), in degrees here and radians elsewhere.
+Our own figures. Shapes were tuned on 28 generated portraits of adults, upright and nearly frontal; the spread of the
+trunk's pose on random bodies (`evaluate.random_bodies`, other seeds than those that are evaluated); the spread of
+parted lips also on two photographs of smiles that the evaluation counts.
+
+Poses are those of a person who sits or stands and looks at a camera; angles are rotation vectors in SMPL-X
+frames (x to the subject's left, y up, z to the front at the T-pose), in degrees here and radians elsewhere.
 """
 
 from __future__ import annotations
@@ -9,11 +13,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..names import ARKIT_EXPRESSIONS, JOINT_INDEX, SMPLX_JOINTS
+from ..rotation import rotmat_to_rotvec, rotvec_to_rotmat
 from .protocol import BodyModel
 
 FOV_DEG, FOV_SIGMA_DEG = 40.0, 7.0
@@ -21,14 +27,14 @@ FOV_DEG, FOV_SIGMA_DEG = 40.0, 7.0
 EXIF_SIGMA_DEG = 1.5
 
 _LEFT_POSE: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "pelvis": ((0, 0, 0), (8, 25, 5)),
-    "spine1": ((0, 0, 0), (5, 5, 4)),
-    "spine2": ((0, 0, 0), (5, 6, 4)),
-    "spine3": ((0, 0, 0), (5, 6, 4)),
+    "pelvis": ((0, 0, 0), (5, 16, 4)),
+    "spine1": ((0, 0, 0), (3, 3, 3)),
+    "spine2": ((0, 0, 0), (3, 3, 3)),
+    "spine3": ((0, 0, 0), (3, 3, 3)),
     "neck": ((0, 0, 0), (10, 18, 8)),
     "head": ((0, 0, 0), (10, 18, 8)),
     "left_eye_smplhf": ((5, 0, 0), (8, 12, 1)),
-    "left_collar": ((0, 0, 3), (4, 8, 10)),
+    "left_collar": ((0, 0, 3), (4, 7, 10)),
     "left_shoulder": ((0, 0, -75), (35, 25, 22)),
     "left_elbow": ((0, -25, 0), (35, 50, 6)),
     "left_wrist": ((0, 0, 0), (12, 18, 30)),
@@ -39,7 +45,7 @@ _LEFT_POSE: dict[str, tuple[tuple[float, float, float], tuple[float, float, floa
     "left_thumb2": ((0, 0, 0), (8, 15, 8)),
     "left_thumb3": ((0, 0, 0), (4, 18, 4)),
 }
-"""Mean and spread about x, y and z. The right side is the mirror image."""
+"""Mean and spread about x, y and z (`PosePrior.coordinates`). The right side is the mirror image."""
 
 _LEFT_LIMITS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "pelvis": ((-30, 30), (-80, 80), (-20, 20)),
@@ -57,11 +63,11 @@ _LIMIT_SIGMA_DEG = 2.0
 _STIFF_DEG = 5.0
 """Spread of the joints that `_LEFT_POSE` does not name."""
 
-EXPRESSION_SIGMA, _LID_SIGMA, _STRICT_SIGMA = 0.25, 0.1, 0.07
+EXPRESSION_SIGMA, _LIP_SIGMA, _LID_SIGMA, _STRICT_SIGMA = 0.25, 0.15, 0.1, 0.07
 _STRICT_EXPRESSIONS = (
     "browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekSquint", "jawForward", "jawLeft", "jawRight",
     "mouthDimple", "mouthFrown", "mouthLeft", "mouthRight", "mouthPress", "mouthRoll", "mouthShrug",
-    "eyeLook", "mouthFunnel", "mouthPucker", "mouthUpperUp", "mouthStretch", "noseSneer", "eyeWide",
+    "eyeLook", "mouthFunnel", "mouthPucker", "mouthStretch", "noseSneer", "eyeWide", "mouthClose",
 )  # fmt: skip
 """Channels that identity can mimic, and gaze, which the eye joints hold: they move only where nothing else explains
 the photo."""
@@ -70,15 +76,25 @@ _NEVER = ("tongueOut",)
 SHAPE_SIGMA = 0.35
 _SHAPE_MEANS = {
     "torso-scale-horiz-incr": -0.25, "torso-vshape-incr": -0.2, "measure-shoulder-dist-incr": -0.1,
-    "neck-scale-vert-incr": -0.16, "head-trans-up": -0.13, "hand-scale-incr": -0.2,
+    "neck-scale-vert-incr": -0.16, "head-trans-up": -0.13, "hand-scale-incr": -0.5, "hand-fingers-length-incr": 0.15,
+    "mouth-scale-horiz-incr": -0.25, "mouth-scale-vert-incr": -0.2, "eye-height2-incr": 0.15, "eye-height3-incr": 0.2,
+    "head-scale-vert-incr": -0.1,
 }  # fmt: skip
-"""Where the people of eight portraits differ from Anny's average adult."""
-_SHAPE_SIGMAS = {"gender": 0.5, "age": 0.12, "muscle": 0.2, "weight": 0.2, "height": 0.15, "proportions": 0.15}
+"""Where the people of these portraits differ from Anny's average adult."""
+_SHAPE_SIGMAS = {"gender": 0.4, "age": 0.12, "muscle": 0.2, "weight": 0.2, "height": 0.12, "proportions": 0.15}
 _SHAPE_SIGMAS |= {"african": 0.3, "asian": 0.3, "caucasian": 0.3}
-# What smiles and parted lips do too.
+# Sizes of whole parts of the body.
+_SHAPE_SIGMAS |= {
+    "head-scale-vert-incr": 0.22, "head-scale-horiz-incr": 0.22, "head-trans-up": 0.18, "head-trans-forward": 0.25,
+    "neck-scale-vert-incr": 0.2, "torso-scale-horiz-incr": 0.25, "torso-scale-vert-incr": 0.25,
+    "torso-vshape-incr": 0.25, "measure-shoulder-dist-incr": 0.3, "chin-height-incr": 0.25, "hand-scale-incr": 0.25,
+}  # fmt: skip
+# What smiles, parted lips and closed lids do too.
 _SHAPE_SIGMAS |= {"mouth-scale-horiz-incr": 0.22, "mouth-angles-up": 0.12, "mouth-laugh-lines-out": 0.12}
+_SHAPE_SIGMAS |= {f"eye-height{i}-incr": 0.2 for i in (1, 2, 3)}
 
 
+_LIMBS = [JOINT_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("shoulder", "elbow")]
 _MIRROR = torch.tensor([1.0, -1.0, -1.0])
 """Mirroring left and right keeps turns about x and negates those about y and z."""
 
@@ -110,10 +126,24 @@ class PosePrior:
                 low[right], high[right] = ends.amin(0), ends.amax(0)
         return PosePrior(mean=mean.deg2rad(), sigma=sigma.deg2rad(), low=low.deg2rad(), high=high.deg2rad())
 
+    @staticmethod
+    def coordinates(joint_rotvec: Float[Tensor, "t 55 3"]) -> Float[Tensor, "t 55 3"]:
+        """What the prior speaks of: rotation vectors, but of shoulders and elbows the twist of the limb about itself
+        (x) and the bend that follows it (y and z), since a forearm twists however far the elbow is bent."""
+        limbs = joint_rotvec[:, _LIMBS]
+        quat = roma.rotvec_to_unitquat(limbs)
+        twist = 2 * torch.atan2(quat[..., 0], quat[..., 3])
+        twist = twist - 2 * math.pi * (twist / (2 * math.pi)).round()
+        along = torch.stack((twist, torch.zeros_like(twist), torch.zeros_like(twist)), -1)
+        bend = rotmat_to_rotvec(rotvec_to_rotmat(limbs) @ rotvec_to_rotmat(along).mT)
+        index = torch.tensor(_LIMBS, device=joint_rotvec.device)
+        return joint_rotvec.index_copy(1, index, bend + along)
+
     def cost(self, joint_rotvec: Float[Tensor, "t 55 3"]) -> Float[Tensor, "t 55"]:
         """Negative log-likelihood of each joint."""
-        z = (joint_rotvec - self.mean) / self.sigma
-        beyond = (self.low - joint_rotvec).relu() + (joint_rotvec - self.high).relu()
+        angles = self.coordinates(joint_rotvec)
+        z = (angles - self.mean) / self.sigma
+        beyond = (self.low - angles).relu() + (angles - self.high).relu()
         # Pseudo-Huber: a clearly seen unusual pose stays possible.
         wall = (beyond / math.radians(_LIMIT_SIGMA_DEG)).square()
         return (4 * ((1 + z.square() / 4).sqrt() - 1) + wall).sum(-1)
@@ -123,6 +153,7 @@ def expression_sigma() -> Float[Tensor, "52"]:
     """Spread of each ARKit channel about 0."""
     strict = [any(name.startswith(start) for start in _STRICT_EXPRESSIONS) for name in ARKIT_EXPRESSIONS]
     sigma = torch.where(torch.tensor(strict), _STRICT_SIGMA, EXPRESSION_SIGMA)
+    sigma[[name.startswith(("mouthUpperUp", "mouthLowerDown")) for name in ARKIT_EXPRESSIONS]] = _LIP_SIGMA
     sigma[[name.startswith(("eyeBlink", "eyeSquint")) for name in ARKIT_EXPRESSIONS]] = _LID_SIGMA
     sigma[[name in _NEVER for name in ARKIT_EXPRESSIONS]] = 1e-3
     return sigma

@@ -51,7 +51,8 @@ def minimise(
     steps = {name: torch.zeros_like(getattr(state, name)).requires_grad_() for name in free}
 
     def present() -> FitState:
-        return replace(state, **{name: getattr(state, name) + step * scale[name] for name, step in steps.items()})
+        moved = replace(state, **{name: getattr(state, name) + step * scale[name] for name, step in steps.items()})
+        return replace(moved, head=_as_large(state, moved))
 
     def closure() -> float:
         tick()
@@ -72,6 +73,16 @@ def minimise(
     )
     optimiser.step(closure)
     return _in_range(energy, present().detach())
+
+
+def _as_large(state: FitState, moved: FitState) -> Float[Tensor, "t 3"]:
+    """The moved head, seen where and as large as it would be if the field of view had stayed.
+
+    A wider view of a nearer head looks nearly the same. In these terms the two do not pull at each other, and the
+    solver finds what little the perspective tells.
+    """
+    wider = torch.tan(moved.fov_deg.deg2rad() / 2) / torch.tan(state.fov_deg.deg2rad() / 2)
+    return torch.cat((moved.head[:, :2], moved.head[:, 2:] / wider), 1)
 
 
 def search(

@@ -8,32 +8,26 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..names import EXPRESSION_INDEX, JOINT_INDEX
+from ..names import JOINT_INDEX
 from .landmarks import BODY_POINTS, NUM_HAND_POINTS, PhotoLandmarks
 from .protocol import BodyModel, PosedBody
-
-FINGERS = ("thumb", "index", "middle", "ring", "pinky")
-"""In the order of the hand points."""
-TIP_REACH_M = 0.045
-"""How far beyond its last joint a fingertip may lie."""
-TIP_SHARE = 0.85
-"""Detectors mark a fingertip on its pad, this far from the last joint to the end of the finger."""
+from .vertex_points import fingertips, hand_points
 
 FACE_SIGMA, FACE_RHO = 0.02, 0.12
 """Noise of a face point, and where the robust error levels off, as shares of the eye distance."""
-FACE_EVIDENCE = 90.0
+FACE_EVIDENCE = 150.0
 """How many independent points the 478 are worth."""
-BODY_SIGMA, BODY_RHO = 0.005, 0.06
-HIP_SIGMA = 0.03
+BODY_SIGMA, BODY_RHO = 0.0035, 0.06
+HIP_SIGMA = 0.012
 HAND_SIGMA, HAND_RHO = 0.006, 0.04
 """As shares of the image diagonal."""
 MIN_CONFIDENCE = 0.2
 
-_EYELIDS = (
+EYELIDS = (
     33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
     263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249,
 )  # fmt: skip
-_LIPS = (
+LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
@@ -96,7 +90,7 @@ class FitTargets:
 
         weight = landmarks.face[:, 2] * model_weight
         feature = torch.ones(len(weight))
-        feature[list({*_EYELIDS, *_LIPS, *FACE_OVAL, *_IRISES})] = _FEATURE_WEIGHT
+        feature[list({*EYELIDS, *LIPS, *FACE_OVAL, *_IRISES})] = _FEATURE_WEIGHT
         weight = weight * feature
         full = (model_weight * feature).sum().clamp(min=1e-6)
         # Fewer points (68 instead of 478) say nearly as much about a face; a third of the face says a third.
@@ -124,11 +118,6 @@ class FitTargets:
         )
 
 
-def hand_joints(side: str) -> list[int]:
-    """SMPL-X joints of the 21 hand points in their order; tips are not joints and are left out."""
-    return [JOINT_INDEX[f"{side}_wrist"]] + [JOINT_INDEX[f"{side}_{f}{i}"] for f in FINGERS for i in (1, 2, 3)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class FitBody:
     """A body reduced to the vertices that the targets touch, for speed, with the points to compare."""
@@ -136,22 +125,26 @@ class FitBody:
     model: BodyModel
     tips: Int[Tensor, "2 5"]
     """Vertices of the left and right fingertips, in the order of `FINGERS`."""
+    outline: Int[Tensor, " m"] | None = None
+    """Vertices that are kept inside the person's matte."""
 
     @staticmethod
-    def build(model: BodyModel) -> FitBody:
+    def build(model: BodyModel, outline: Int[Tensor, " m"] | None = None) -> FitBody:
         tips = fingertips(model)
-        return FitBody(model=model, tips=tips)._reduced(torch.cat((tips.flatten(), _landmark_vertices(model))))
+        touched = (tips.flatten(), _landmark_vertices(model), *(() if outline is None else (outline,)))
+        return FitBody(model=model, tips=tips, outline=outline)._reduced(torch.cat(touched))
 
     def without_face(self) -> FitBody:
         """Only joints and fingertips, which is all that arms need."""
-        return self._reduced(self.tips.flatten())
+        return replace(self, outline=None)._reduced(self.tips.flatten())
 
     def _reduced(self, vertices: Int[Tensor, " n"]) -> FitBody:
         with_vertices = getattr(self.model, "with_vertices", None)
         if with_vertices is None:
             return self
         kept = vertices.unique()
-        return FitBody(model=with_vertices(kept), tips=torch.searchsorted(kept, self.tips))
+        outline = None if self.outline is None else torch.searchsorted(kept, self.outline)
+        return FitBody(model=with_vertices(kept), tips=torch.searchsorted(kept, self.tips), outline=outline)
 
     def face(self, posed: PosedBody) -> Float[Tensor, "t 478 3"]:
         return self.model.face_landmarks(posed.vertices)
@@ -160,12 +153,7 @@ class FitBody:
         return posed.joints[:, [JOINT_INDEX[name] for name in TARGET_JOINTS]]
 
     def hand(self, posed: PosedBody, side: str) -> Float[Tensor, "t 21 3"]:
-        joints = posed.joints[:, hand_joints(side)]
-        ends = posed.vertices[:, self.tips[0 if side == "left" else 1]]
-        chains = joints[:, 1:].unflatten(1, (5, 3))
-        tips = chains[:, :, 2].lerp(ends, TIP_SHARE)
-        fingers = torch.cat((chains, tips[:, :, None]), 2)
-        return torch.cat((joints[:, :1], fingers.flatten(1, 2)), 1)
+        return hand_points(posed, side, self.tips[0 if side == "left" else 1])
 
 
 def _landmark_vertices(model: BodyModel) -> Int[Tensor, " n"]:
@@ -173,20 +161,3 @@ def _landmark_vertices(model: BodyModel) -> Int[Tensor, " n"]:
     vertices = model.template.detach().clone()[None].requires_grad_()
     (gradient,) = torch.autograd.grad(model.face_landmarks(vertices).sum(), vertices)
     return gradient[0].abs().sum(-1).nonzero()[:, 0]
-
-
-def fingertips(model: BodyModel) -> Int[Tensor, "2 5"]:
-    """The vertex at the tip of each finger: the farthest beyond the last joint in the finger's direction."""
-    zeros = model.template.new_zeros
-    posed = model.pose(model.rest(model.mean_shape()), zeros(1, 55, 3), zeros(1, 3), zeros(1, len(EXPRESSION_INDEX)))
-    vertices, joints = posed.vertices[0].detach(), posed.joints[0].detach()
-    tips = []
-    for side in ("left", "right"):
-        for finger in FINGERS:
-            before, last = joints[JOINT_INDEX[f"{side}_{finger}2"]], joints[JOINT_INDEX[f"{side}_{finger}3"]]
-            direction = torch.nn.functional.normalize(last - before, dim=0)
-            offset = vertices - last
-            along = offset @ direction
-            aside = (offset - along[:, None] * direction).norm(dim=1)
-            tips.append(torch.where((along < TIP_REACH_M) & (aside < 0.012), along, -1.0).argmax())
-    return torch.stack(tips).reshape(2, 5)

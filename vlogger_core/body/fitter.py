@@ -23,6 +23,8 @@ from ..progress import Progress, silent
 from ..render.raster import rasterise
 from ..threads import one_thread
 from .fit_energy import FitEnergy, FitState, arm_joints
+from .fit_joints3d import Joints3d, known_bones
+from .fit_outline import Outline, outline_vertices
 from .fit_priors import EXIF_SIGMA_DEG, FOV_DEG, FOV_SIGMA_DEG, PosePrior, expression_sigma, shape_mean, shape_sigma
 from .fit_solver import minimise, search
 from .fit_start import arm_guesses, start
@@ -42,8 +44,8 @@ class FitSteps:
     """Shape, expression and field of view with them."""
     arms: int = 45
     """Many ways to hold the arms, at once."""
-    all: int = 90
-    """Everything together."""
+    all: int = 100
+    """Everything together, and no part of the body outside the person's matte."""
 
     @property
     def total(self) -> int:
@@ -51,6 +53,8 @@ class FitSteps:
 
 
 MAX_ROLL_DEG = 50.0
+EARLY_RHO = 3.0
+"""How much farther off face points are believed until the face lies where they say."""
 DETECTION_STEPS, MATTE_STEPS = 30, 30
 """What the landmarks and the matte count, in evaluations, where they are made here."""
 SILHOUETTE_SIDE = 512
@@ -60,6 +64,8 @@ _TRUNK = (
     *("left_collar", "right_collar", "left_eye_smplhf", "right_eye_smplhf"),
 )
 _ARMS = tuple(SMPLX_JOINTS[joint] for side in ("left", "right") for joint in arm_joints(side))
+
+_EVERYTHING = ("head", "fov_deg", "joint_rotvec", "shape", "expression")
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +77,7 @@ def fit_photo(
     landmarks: PhotoLandmarks | None = None,
     mask: Float[Tensor, "mask_h mask_w"] | None = None,
     fov_deg: float | None = None,
+    joints3d: Joints3d | None = None,
     steps: FitSteps | None = None,
     progress: Progress = silent,
 ) -> BodyFit:
@@ -83,6 +90,7 @@ def fit_photo(
         landmarks: of the person; detected if not given.
         mask: the person's matte, 0 to 1, as large as the image; made if not given.
         fov_deg: the diagonal field of view where it is known (`image.exif_fov_deg`); else it is estimated.
+        joints3d: joints that another method has placed in space; the bones between them give the fit its depth.
         steps: fewer make a rougher fit.
         progress: called before each evaluation and each pass over the picture; what it raises ends the fit.
 
@@ -94,6 +102,8 @@ def fit_photo(
     detection, matte = DETECTION_STEPS * (landmarks is None), MATTE_STEPS * (mask is None)
     total = detection + steps.total + matte
     height, width = image.shape[-2:]
+    if mask is not None and mask.shape != (height, width):
+        raise ValueError(f"mask must be as large as the image, {height} x {width}. Got {tuple(mask.shape)}.")
     # ComfyUI calls nodes in inference mode, whose tensors no gradient can pass.
     with torch.inference_mode(False), torch.enable_grad(), one_thread():
         image = image.detach().cpu().float().clone()
@@ -110,21 +120,21 @@ def fit_photo(
                 f"up to {MAX_ROLL_DEG:.0f} degrees are understood."
             )
         body = model.to("cpu")
-        energy = _energy(body, landmarks, fov_deg)
-        state = _fit(energy, steps, _share(progress, detection, steps.total, total))
+        energy = _energy(body, landmarks, fov_deg, joints3d)
+        first = steps.total - steps.all
+        state = _fit_parts(energy, steps, _share(progress, detection, first, total))
+        if mask is None:
+            silhouette = _silhouette(body, energy, state)
+            mask = person_matte(
+                image, landmarks, silhouette, progress=_share(progress, detection + first, matte, total)
+            )
+        mask = mask.detach().cpu().float().clone()
+        energy = _with_outline(energy, body, mask)
+        state = _fit_all(energy, state, steps.all, _share(progress, total - steps.all, steps.all, total))
         with torch.no_grad():
             posed = energy.pose(state)
         confidence = _confidence(energy, state)
         camera = Camera(fov_deg=float(state.fov_deg), width=width, height=height)
-        if mask is None:
-            scale = min(1.0, SILHOUETTE_SIDE / max(width, height))
-            small = camera.resized(max(1, round(width * scale)), max(1, round(height * scale)))
-            with torch.no_grad():
-                whole = body.pose(body.rest(state.shape), state.joint_rotvec, posed.joints[:, 0], state.expression)
-            silhouette = rasterise(whole.vertices[0], body.faces, small).covered.float()
-            mask = person_matte(image, landmarks, silhouette, progress=_share(progress, total - matte, matte, total))
-        elif mask.shape != (height, width):
-            raise ValueError(f"mask must be as large as the image, {height} x {width}. Got {tuple(mask.shape)}.")
     return BodyFit(
         model=body,
         shape=state.shape,
@@ -133,7 +143,7 @@ def fit_photo(
         expression=state.expression[0],
         camera=camera,
         image=image,
-        mask=mask.detach().cpu().float().clone(),
+        mask=mask,
         confidence=confidence,
     )
 
@@ -143,7 +153,7 @@ def _share(progress: Progress, before: int, length: int, whole: int) -> Progress
     return lambda done, total: progress(before + length * done // total, whole)
 
 
-def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None) -> FitEnergy:
+def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None, joints3d: Joints3d | None) -> FitEnergy:
     mean = shape_mean(model)
     unbounded = torch.tensor([[-3.0, 3.0]]).expand(len(mean), 2)
     return FitEnergy(
@@ -158,34 +168,60 @@ def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None) 
         shape_sigma=shape_sigma(model.shape_names),
         shape_range=getattr(model, "shape_range", unbounded),
         expression_sigma=expression_sigma(),
+        bones={} if joints3d is None else known_bones(joints3d),
     )
 
 
-def _fit(energy: FitEnergy, steps: FitSteps, progress: Progress) -> FitState:
-    done = 0
+class _Tick:
+    """Counts evaluations, of which there may be a few more than planned."""
 
-    def tick() -> None:
-        nonlocal done
-        progress(min(done, steps.total - 1), steps.total)
-        done += 1
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
 
-    everything = ("head", "fov_deg", "joint_rotvec", "shape", "expression")
+    def __call__(self) -> None:
+        self._progress(min(self._done, self._total - 1), self._total)
+        self._done += 1
+
+    def finish(self) -> None:
+        self._progress(self._total, self._total)
+
+
+def _fit_parts(energy: FitEnergy, steps: FitSteps, progress: Progress) -> FitState:
+    """Head and camera, then the trunk, then the arms."""
+    tick = _Tick(progress, steps.head + steps.trunk + steps.arms)
     state = start(energy.body, energy.targets, energy.width, energy.height, energy.fov_prior_deg, energy.shape_mean)
     rest = energy.body.model.rest(state.shape)
+    # At first a wide open mouth lies as far off as a wrong point would.
+    face = energy.targets.face
+    early = replace(energy, targets=replace(energy.targets, face=replace(face, rho=EARLY_RHO * face.rho)))
     state = minimise(
         energy,
-        lambda s: energy.trunk(s, rest),
+        lambda s: early.trunk(s, rest),
         state,
         ("head", "joint_rotvec"),
         evaluations=steps.head,
         joints=_TRUNK,
         tick=tick,
     )
-    state = minimise(energy, energy.trunk, state, everything, evaluations=steps.trunk, joints=_TRUNK, tick=tick)
+    state = minimise(energy, early.trunk, state, _EVERYTHING, evaluations=steps.trunk, joints=_TRUNK, tick=tick)
     state = _hold_arms(energy, state, steps.arms, tick)
-    state = minimise(energy, energy.total, state, everything, evaluations=steps.all, joints=_TRUNK + _ARMS, tick=tick)
-    progress(steps.total, steps.total)
+    tick.finish()
     return state
+
+
+def _fit_all(energy: FitEnergy, state: FitState, steps: int, progress: Progress) -> FitState:
+    tick = _Tick(progress, steps)
+    state = minimise(energy, energy.total, state, _EVERYTHING, evaluations=steps, joints=_TRUNK + _ARMS, tick=tick)
+    tick.finish()
+    return state
+
+
+def _with_outline(energy: FitEnergy, model: BodyModel, mask: Float[Tensor, "h w"]) -> FitEnergy:
+    """The energy that also keeps the body inside the person."""
+    outline = Outline.build(mask)
+    if outline is None:
+        return energy
+    return replace(energy, body=FitBody.build(model, outline_vertices(model)), outline=outline)
 
 
 def _hold_arms(energy: FitEnergy, state: FitState, steps: int, tick: Callable[[], None]) -> FitState:
@@ -201,6 +237,20 @@ def _hold_arms(energy: FitEnergy, state: FitState, steps: int, tick: Callable[[]
         joints = arm_joints(side)
         pose[0, joints] = guesses.joint_rotvec[best[i], joints]
     return replace(state, joint_rotvec=pose)
+
+
+def _silhouette(model: BodyModel, energy: FitEnergy, state: FitState) -> Float[Tensor, "h w"]:
+    """Where the body covers the photo, on a small copy of it."""
+    scale = min(1.0, SILHOUETTE_SIDE / max(energy.width, energy.height))
+    small = Camera(
+        fov_deg=float(state.fov_deg),
+        width=max(1, round(energy.width * scale)),
+        height=max(1, round(energy.height * scale)),
+    )
+    with torch.no_grad():
+        pelvis = energy.pose(state).joints[:, 0]
+        posed = model.pose(model.rest(state.shape), state.joint_rotvec, pelvis, state.expression)
+    return rasterise(posed.vertices[0], model.faces, small).covered.float()
 
 
 def _confidence(energy: FitEnergy, state: FitState) -> dict[str, float]:

@@ -34,8 +34,8 @@ RIGHT_IRIS, LEFT_IRIS = 468, 473
 """Iris centres among the face points; each is followed by four points of its rim."""
 RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (263, 362)
 """Outer and inner corner."""
-MIN_FACE_PX, GOOD_FACE_PX = 24, 48
-"""A narrower face is refused; below the second figure the fit is told to be rough."""
+MIN_FACE_PX = 24
+"""A narrower face is refused."""
 
 SOURCES = ("auto", "mediapipe", "cascade")
 CASCADE = "frontal-face cascade"
@@ -145,6 +145,8 @@ def detect_landmarks(
     Raises:
         InputError: if there is no such face, it is too small or turned away, or the portrait or tool cannot be used.
     """
+    from .face_doubts import doubt_face
+
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}. Got {source!r}.")
     pixels = _to_bytes(check_portrait(image))
@@ -164,7 +166,7 @@ def detect_landmarks(
             )
     else:
         from .detect_mediapipe import detect
-    found = detect(pixels, face_index, progress)
+    found = doubt_face(detect(pixels, face_index, progress), pixels, detected=True)
     _warn_without_body(found)
     return found
 
@@ -173,6 +175,8 @@ def gather_landmarks(
     image: Float[Tensor, "3 h w"],
     *,
     pose_keypoint: Any = None,
+    dwposes: Any = None,
+    mhr_pose_data: Any = None,
     face_landmarks: Any = None,
     source: str = "auto",
     face_index: int = 0,
@@ -180,40 +184,53 @@ def gather_landmarks(
 ) -> PhotoLandmarks:
     """The landmarks that are wired in, completed by detection where they lack the face or the body.
 
-    The face is chosen first, in FACE_LANDMARKS, else POSE_KEYPOINT, else the portrait; then the body whose head lies
-    in it.
+    The face is chosen first, in FACE_LANDMARKS, else POSE_KEYPOINT, else DWPOSES, else the portrait; then in each the
+    body whose head lies in it, which counts in the order of the arguments.
 
     Args:
         pose_keypoint: POSE_KEYPOINT in any dialect; face, body and hands.
-        face_landmarks: core's FACE_LANDMARKS; its 478 points go before the 68 of POSE_KEYPOINT.
+        dwposes: kijai's DWPOSES; face, body and hands.
+        mhr_pose_data: core's MHR_POSE_DATA; body and hands (`mhr.person_of_mhr` gives what it knows besides).
+        face_landmarks: core's FACE_LANDMARKS; its 478 points go before the 68 of the others.
         source: as for `detect_landmarks`; with `cascade` no body is looked for.
-        face_index: which face, from the largest (0) to the smallest; in POSE_KEYPOINT, which person with a face.
+        face_index: which face, from the largest (0) to the smallest; in keypoints, which person with a face.
         progress: called before each look at the picture.
 
     Raises:
-        InputError: if the wired-in data or the portrait cannot be used, or POSE_KEYPOINT lacks the chosen person.
+        InputError: if the wired-in data or the portrait cannot be used, or the data show several frames, nobody, or
+            not the chosen person.
     """
-    from .pose_keypoint import choose_person, from_face_landmarks, people_of_pose_keypoint, person_of_face
+    from .face_doubts import doubt_face
+    from .people import choose_person, person_of_face
+    from .pose_keypoint import from_face_landmarks, num_face_frames
 
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}. Got {source!r}.")
     image = check_portrait(image)
     progress(0, 1)
     height, width = image.shape[-2:]
-    people = [] if pose_keypoint is None else people_of_pose_keypoint(pose_keypoint, width, height)
-    with_face = [person for person in people if person.face[:, 2].any()]
+    wired = _wired_people(width, height, pose_keypoint, dwposes, mhr_pose_data)
+    with_face = next((seen for people in wired if (seen := [one for one in people if one.face[:, 2].any()])), [])
+    chosen = None
     if face_landmarks is not None:
+        _check_one_frame("FACE_LANDMARKS", num_face_frames(face_landmarks))
         face = from_face_landmarks(face_landmarks, width, height, face_index=face_index)
-        found = [face, *([person_of_face(people, face.face_box)] if people else [])]
+        face = doubt_face(face, _to_bytes(image), detected=False)
     elif with_face:
-        found = [choose_person(with_face, face_index)]
+        chosen = choose_person(with_face, face_index)
+        face = doubt_face(chosen, _to_bytes(image), detected=False)
     else:
-        if people:
+        if pose_keypoint is not None or dwposes is not None:
             _log.warning("The wired-in keypoints show no face: it is looked for in the portrait.")
         face = detect_landmarks(image, source=source, face_index=face_index, progress=progress)
-        found = [*([person_of_face(people, face.face_box)] if people else []), face]
-    whole = reduce(merge_landmarks, found)
-    if not whole.body[:, 2].any() and (people or face_landmarks is not None):
+    bodies = [
+        face
+        if any(one is chosen for one in people)
+        else replace(person_of_face(people, face.face_box), face=no_points(NUM_FACE_POINTS))
+        for people in wired
+    ]
+    whole = reduce(merge_landmarks, [*bodies, face])
+    if not whole.body[:, 2].any() and (wired or face_landmarks is not None):
         if source != "cascade" and why_no_mediapipe() is None:
             from .detect_mediapipe import detect_body
 
@@ -221,6 +238,54 @@ def gather_landmarks(
         _warn_without_body(whole)
     _log.info("Landmarks by %s.", whole.source)
     return whole
+
+
+def _wired_people(
+    width: int, height: int, pose_keypoint: Any, dwposes: Any, mhr_pose_data: Any
+) -> list[list[PhotoLandmarks]]:
+    """The people in each of the wired-in kinds of keypoints, one at least."""
+    from . import dwposes as dwpose
+    from . import mhr
+    from . import pose_keypoint as openpose
+
+    wired: list[tuple[str, list[PhotoLandmarks]]] = []
+    if pose_keypoint is not None:
+        _check_one_frame("POSE_KEYPOINT", openpose.num_frames(pose_keypoint))
+        wired.append(("POSE_KEYPOINT", openpose.people_of_pose_keypoint(pose_keypoint, width, height)))
+    if dwposes is not None:
+        _check_one_frame("DWPOSES", dwpose.num_frames(dwposes))
+        wired.append(("DWPOSES", dwpose.people_of_dwposes(dwposes, width, height)))
+    if mhr_pose_data is not None:
+        _check_one_frame("MHR_POSE_DATA", mhr.num_frames(mhr_pose_data))
+        people = [person.landmarks for person in mhr.people_of_mhr(mhr_pose_data, width, height)]
+        wired.append(("MHR_POSE_DATA", people))
+    for name, people in wired:
+        if not people:
+            raise InputError(
+                f"The wired-in keypoints ({name}) show no person. Check the pose detector's preview, or leave them out."
+            )
+    return [people for _, people in wired]
+
+
+def _check_one_frame(name: str, num_frames: int) -> None:
+    if num_frames != 1:
+        raise InputError(
+            f"The wired-in {name} hold {num_frames} frames, but the portrait is one photo. Make them from that photo "
+            "alone."
+        )
+
+
+def check_face_width(width_px: float) -> None:
+    """Nothing, for a face that is wide enough.
+
+    Raises:
+        InputError: if it is narrower than `MIN_FACE_PX`.
+    """
+    if width_px < MIN_FACE_PX:
+        raise InputError(
+            f"The face is too small: {width_px:.0f} px wide. It needs {MIN_FACE_PX} px at least, 100 px or more "
+            "for a good result. Use a larger photo or crop it closer."
+        )
 
 
 def _to_bytes(image: Float[Tensor, "3 h w"]) -> np.ndarray:
@@ -254,14 +319,7 @@ def choose_face(boxes: list[tuple[float, float, float, float]], face_index: int)
             face_index,
         )
     box = boxes[face_index]
-    width = box[2] - box[0]
-    if width < MIN_FACE_PX:
-        raise InputError(
-            f"The face is too small: {width:.0f} px wide. It needs {MIN_FACE_PX} px at least, 100 px or more "
-            "for a good result. Use a larger photo or crop it closer."
-        )
-    if width < GOOD_FACE_PX:
-        _log.warning("The face is only %.0f px wide: the fit will be rough.", width)
+    check_face_width(box[2] - box[0])
     return box
 
 

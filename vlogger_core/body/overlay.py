@@ -13,22 +13,26 @@ from ..names import PART_INDEX
 from ..render.camera import project
 from ..render.raster import rasterise
 from ..render.scene import resize
+from .face_doubts import LOW_CONFIDENCE
 from .fit_targets import FACE_OVAL
 from .landmarks import PhotoLandmarks
 
-MAX_SIDE = 1024
-"""Pixels of the overlay's longer side at most: enough to judge a fit by, and drawn in about a second."""
+MIN_SIDE, MAX_SIDE = 768, 1024
+"""Pixels of the overlay's longer side: enough to judge a fit by, and drawn in about a second."""
 MESH_SHARE = 0.55
+_FINE, _DOUBTFUL, _OUTLINE = (255, 255, 255), (255, 90, 70), (0, 0, 0)
 _SHOWN = ("face", "torso", "left_hand", "right_hand")
 
 
 def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float[Tensor, "3 h w"]:
     """The body over the photo, shaded; the body's face outline and joints, and green the landmarks if given.
 
-    As large as the photo, but `MAX_SIDE` pixels on the longer side at most.
+    The darker a landmark, the less sure it is. The confidence of each part is written below, in red where it is low.
+    As large as the photo, but `MIN_SIDE` to `MAX_SIDE` pixels on the longer side.
     """
     model = fit.model.to("cpu")
-    scale = min(1.0, MAX_SIDE / max(fit.camera.width, fit.camera.height))
+    longer = max(fit.camera.width, fit.camera.height)
+    scale = min(max(longer, MIN_SIDE), MAX_SIDE) / longer
     width, height = max(1, round(fit.camera.width * scale)), max(1, round(fit.camera.height * scale))
     camera = fit.camera.resized(width, height)
     photo = resize(fit.image, (height, width))
@@ -43,7 +47,7 @@ def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float
         tint = torch.full((len(shade), 3), 0.8)
         for part, colour in (("lips", (0.95, 0.4, 0.4)), ("brows", (0.5, 0.4, 0.3)), ("teeth", (1.0, 1.0, 1.0))):
             tint[model.face_parts == PART_INDEX[part]] = torch.tensor(colour)
-        for part in ("left_eye", "right_eye"):
+        for part in ("left_eye", "right_eye", "iris"):
             tint[model.face_parts == PART_INDEX[part]] = torch.tensor([0.6, 0.8, 1.0])
         mesh = (shade[:, None] * tint)[raster.face_id.clamp(min=0)].permute(2, 0, 1)
         share = MESH_SHARE * raster.covered.float()
@@ -64,10 +68,19 @@ def draw_overlay(fit: BodyFit, landmarks: PhotoLandmarks | None = None) -> Float
         for x, y, c in landmarks.face.tolist():
             if c > 0:
                 _dot(canvas, x, y, max(1, unit // 2), (0, round(80 + 175 * min(c, 1)), 0))
-    text = "  ".join(f"{name} {fit.confidence[name]:.2f}" for name in _SHOWN if name in fit.confidence)
-    corner = (4 * unit, canvas.shape[0] - 5 * unit)
-    cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, (255, 255, 255), unit, cv2.LINE_AA)
+    _write(canvas, fit, unit)
     return torch.from_numpy(canvas).permute(2, 0, 1).float() / 255
+
+
+def _write(canvas: np.ndarray, fit: BodyFit, unit: int) -> None:
+    """The confidence of each part, line by line in the lower left corner."""
+    lines = [(name.replace("_", " "), fit.confidence[name]) for name in _SHOWN if name in fit.confidence]
+    for i, (name, confidence) in enumerate(reversed(lines)):
+        corner = (5 * unit, canvas.shape[0] - (6 + 13 * i) * unit)
+        colour = _DOUBTFUL if confidence < LOW_CONFIDENCE else _FINE
+        for thick, tone in ((3 * unit, _OUTLINE), (unit, colour)):
+            text = f"{name} {confidence:.2f}"
+            cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, tone, thick, cv2.LINE_AA)
 
 
 def _dot(canvas: np.ndarray, x: float, y: float, radius: int, colour: tuple[int, int, int]) -> None:

@@ -32,15 +32,28 @@ class PosedBody:
 class BodyModel(Protocol):
     """Shape, pose and expression to a mesh. Both methods are differentiable and keep no state."""
 
-    name: str
-    shape_names: tuple[str, ...]
-    """One name for each entry of the shape code."""
-    faces: Int[Tensor, "f 3"]
-    """Counter-clockwise seen from outside."""
-    face_parts: Int[Tensor, " f"]
-    """Index into `names.PARTS`."""
-    template: Float[Tensor, "v 3"]
-    """Vertices of the mean shape at rest: the coordinates that the dense map shows."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """One name for each entry of the shape code."""
+        ...
+
+    @property
+    def faces(self) -> Int[Tensor, "f 3"]:
+        """Counter-clockwise seen from outside."""
+        ...
+
+    @property
+    def face_parts(self) -> Int[Tensor, " f"]:
+        """Index into `names.PARTS`."""
+        ...
+
+    @property
+    def template(self) -> Float[Tensor, "v 3"]:
+        """Vertices of the mean shape at rest: the coordinates that the dense map shows."""
+        ...
 
     def mean_shape(self) -> Float[Tensor, " d"]:
         """The shape code of an average adult."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.ndimage import binary_dilation
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
@@ -27,6 +27,8 @@ from ..names import EXPRESSION_INDEX, JOINT_INDEX, PART_INDEX
 from ..render.raster import Raster, rasterise
 from .anny_landmarks import ASSET
 from .anny_model import AnnyBody, load_anny
+from .eyeballs import IRIS_RADIUS_M, eyeball
+from .landmarks import LEFT_IRIS, RIGHT_IRIS
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +40,12 @@ LID_CORNERS = (33, 246, 7, 133, 173, 155, 263, 466, 249, 362, 398, 382)
 """Those near the corners, where no eyeball shows beside the rim."""
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-IRISES = ((468, -1.0), (473, 1.0))
+UPPER_INNER_LIP = tuple(i for i in INNER_LIPS if i not in (*LOWER_INNER_LIP, 78, 308))
+IRISES = ((RIGHT_IRIS, -1.0), (LEFT_IRIS, 1.0))
 """First of five landmarks (middle, then a ring), and the sign of the side in x."""
-IRIS_RADIUS_M = 0.0059
+
+LOWER_LIP_DROP_M = 0.012
+"""At jawOpen = 1 the lower lip sinks by more than this, the upper one by less."""
 
 SKIN = ("head", "lids", "brows", "ears", "lips", "neck")
 RELIABLE_M, USELESS_M = 0.0025, 0.012
@@ -48,6 +53,7 @@ RELIABLE_M, USELESS_M = 0.0025, 0.012
 
 COLOURS = {
     "lips": (0.70, 0.37, 0.35), "left_eye": (0.93, 0.93, 0.93), "right_eye": (0.93, 0.93, 0.93),
+    "iris": (0.93, 0.93, 0.93),
     "mouth_cavity": (0.25, 0.07, 0.07), "teeth": (0.9, 0.88, 0.82), "tongue": (0.65, 0.28, 0.28),
 }  # fmt: skip
 
@@ -79,10 +85,11 @@ def draw(body: AnnyBody, vertices: Float[Tensor, "v 3"], skin: Tensor, light: Te
         albedo[parts == PART_INDEX[part]] = torch.tensor(colour)
     eyes = body.rest(body.mean_shape()).joints
     point = (body.template[corners] * raster.bary[..., None]).sum(-2)
-    for name, part in (("eye.L", "left_eye"), ("eye.R", "right_eye")):
+    on_ball = torch.isin(parts, torch.tensor([PART_INDEX[part] for part in ("left_eye", "right_eye", "iris")]))
+    for name in ("eye.L", "eye.R"):
         off_axis = (point - eyes[body.rig.bone(name)])[..., :2].norm(dim=-1)
         for radius, colour in ((IRIS_RADIUS_M, (0.30, 0.22, 0.15)), (0.0022, (0.03, 0.03, 0.03))):
-            albedo[(parts == PART_INDEX[part]) & (off_axis < radius)] = torch.tensor(colour)
+            albedo[on_ball & (off_axis < radius)] = torch.tensor(colour)
     image = torch.where(raster.covered[..., None], albedo * shade[..., None], torch.tensor(0.45))
     return Drawing(image=image, raster=raster, parts=parts)
 
@@ -98,7 +105,7 @@ def surface_points(
     found = torch.full((478, 3), math.nan)
     is_part = {name: (drawing.parts == PART_INDEX[name]).numpy() for name in PART_INDEX}
     skin = np.logical_or.reduce([is_part[name] for name in SKIN])
-    eyes = is_part["left_eye"] | is_part["right_eye"]
+    eyes = is_part["left_eye"] | is_part["right_eye"] | is_part["iris"]
     inside = is_part["mouth_cavity"] | is_part["teeth"] | is_part["tongue"]
     lid_rim = binary_dilation(eyes, iterations=2) & is_part["lids"]
     lip_rim = binary_dilation(inside, iterations=2) & is_part["lips"]
@@ -108,9 +115,7 @@ def surface_points(
     groups += [(lid_rim, [i for i in LIDS if i not in LID_CORNERS]), (is_part["lids"], LID_CORNERS)]
     if mouth_open:
         middle = float(pixels[[13, 14], 1].mean())
-        lower = [i for i in INNER_LIPS if i in LOWER_INNER_LIP]
-        groups += [(lip_rim & (rows > middle), lower)]
-        groups += [(lip_rim & (rows < middle), [i for i in INNER_LIPS if i not in lower and i not in (78, 308)])]
+        groups += [(lip_rim & (rows > middle), LOWER_INNER_LIP), (lip_rim & (rows < middle), UPPER_INNER_LIP)]
         groups += [(lip_rim, [78, 308])]
     for allowed, landmarks in groups:
         row, column = np.nonzero(allowed)
@@ -157,13 +162,27 @@ def drawings(body: AnnyBody, generator: torch.Generator) -> itertools.chain:
 
 
 def mirror_pairs(points: Float[Tensor, "468 3"]) -> Int[Tensor, " 468"]:
-    """For each landmark the one on the other side of the face."""
+    """For each landmark the one on the other side of the face, on the same lip."""
     mirrored = points * torch.tensor((-1.0, 1.0, 1.0))
-    _, partner = linear_sum_assignment(torch.cdist(mirrored, points).numpy())
+    distances = torch.cdist(mirrored, points)
+    # Closed lips lie on each other: only by name can they be told apart.
+    lip = torch.zeros(len(points), dtype=torch.long)
+    lip[list(UPPER_INNER_LIP)], lip[list(LOWER_INNER_LIP)] = 1, 2
+    _, partner = linear_sum_assignment((distances + (lip[:, None] != lip)).numpy())
     pairs = torch.from_numpy(partner)
     if not torch.equal(pairs[pairs], torch.arange(len(points))):
         logger.warning("%d landmarks have no clear mirror image.", int((pairs[pairs] != torch.arange(468)).sum()))
     return pairs
+
+
+def goes_with_jaw(body: AnnyBody) -> Bool[Tensor, " f"]:
+    """Faces that jawOpen carries down with the chin: the lower lip's, not the upper's."""
+    expression = torch.zeros(2, 52)
+    expression[1, EXPRESSION_INDEX["jawOpen"]] = 1.0
+    still, opened = body.pose(
+        body.rest(body.mean_shape()), torch.zeros(2, 55, 3), torch.zeros(2, 3), expression
+    ).vertices
+    return (still - opened)[body.faces][..., 1].mean(1) > LOWER_LIP_DROP_M
 
 
 def attach(points: Float[Tensor, "n 3"], vertices: Tensor, faces: Int[Tensor, "f 3"]) -> tuple[Tensor, Tensor]:
@@ -229,22 +248,26 @@ def trace(body: AnnyBody) -> dict[str, Tensor]:
     vertices, barycentric = torch.zeros(478, 3, dtype=torch.long), torch.zeros(478, 3)
     allowed = {name: (body.face_parts == PART_INDEX[name]) for name in PART_INDEX}
     skin = torch.stack([allowed[name] for name in SKIN]).any(0)
+    on_jaw = goes_with_jaw(body)
     for landmarks, faces in (
         ([i for i in range(468) if i not in LIDS and i not in INNER_LIPS], body.faces[skin]),
         (list(LIDS), body.faces[allowed["lids"]]),
-        (list(INNER_LIPS), body.faces[allowed["lips"]]),
+        ([78, 308], body.faces[allowed["lips"]]),
+        (list(UPPER_INNER_LIP), body.faces[allowed["lips"] & ~on_jaw]),
+        (list(LOWER_INNER_LIP), body.faces[allowed["lips"] & on_jaw]),
     ):
         vertices[landmarks], barycentric[landmarks] = attach(both[landmarks], body.template, faces)
     rest = body.rest(body.mean_shape())
     for first, sign in IRISES:
-        name, part = ("eye.L", "left_eye") if sign > 0 else ("eye.R", "right_eye")
+        name, side = ("eye.L", "left") if sign > 0 else ("eye.R", "right")
+        ball = body.faces[eyeball(body, side)]
         eye = rest.joints[body.rig.bone(name)]
         # MediaPipe's ring as the viewer sees it: right, top, left, bottom.
         ring = torch.tensor([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]]) * IRIS_RADIUS_M
-        depth = (body.template[body.faces[allowed[part]]].flatten(0, 1) - eye).norm(dim=-1).max()
+        depth = (body.template[ball].flatten(0, 1) - eye).norm(dim=-1).max()
         points = eye + torch.cat((ring, (depth**2 - (ring**2).sum(1, keepdim=True)).sqrt()), 1)
         rows = slice(first, first + 5)
-        vertices[rows], barycentric[rows] = attach(points, body.template, body.faces[allowed[part]])
+        vertices[rows], barycentric[rows] = attach(points, body.template, ball)
     weight = torch.cat((weight, torch.ones(10)))
     return {
         "vertices": body.base_vertices[vertices].int(),

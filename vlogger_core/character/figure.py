@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..body.anny_model import AnnyBody
+from ..body.eyeballs import eyeball
 from ..datatypes import Camera
 from ..names import EXPRESSION_INDEX, JOINT_INDEX, PART_INDEX, SMPLX_JOINTS
 from .config import CharacterConfig
@@ -80,7 +81,7 @@ def build_figure(config: CharacterConfig, model: AnnyBody) -> Figure:
     rest = model.rest(model.shape(age=0.67)).vertices
     vertices = posed.vertices[0]
 
-    balls = tuple(model.faces[model.face_parts == PART_INDEX[f"{side}_eye"]].unique() for side in ("left", "right"))
+    balls = tuple(model.faces[eyeball(model, side)].unique() for side in ("left", "right"))
     middle = torch.stack([vertices[ball].mean(0) for ball in balls]).mean(0)
     rest_eye = torch.stack([rest[ball].mean(0) for ball in balls]).mean(0)
     vertices = vertices - middle + torch.tensor([0.0, EYE_LEVEL_M, -DISTANCE_M])
@@ -102,7 +103,7 @@ def build_figure(config: CharacterConfig, model: AnnyBody) -> Figure:
     seam = model.faces[mouth].unique()
 
     unseen = torch.isin(
-        model.face_parts, torch.tensor([PART_INDEX[n] for n in ("left_eye", "right_eye", "teeth", "tongue")])
+        model.face_parts, torch.tensor([PART_INDEX[n] for n in ("left_eye", "right_eye", "iris", "teeth", "tongue")])
     )
     shown = ~unseen & (vertices[model.faces][:, :, 1].amin(1) > EYE_LEVEL_M + _LOWEST_M)
     corner_uv = torch.zeros(len(model.faces), 3, 2)

@@ -10,15 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..body.eyeballs import eyeball
 from ..names import PART_INDEX
+from .camera import project
+from .carry import Carried
 from .fill import box_blur, box_max, fill_holes
-from .raster import Raster
+from .posed import PosedFrame, reference_frame
 from .scene import Scene, sample, smoothstep
 
-EYES = ("left_eye", "right_eye")
+EYES = ("left", "right")
 MIN_PIXELS = 6
 """An eye of which the photo shows less is left as it is."""
 CLOSING = (0.12, 0.5)
@@ -26,6 +29,8 @@ CLOSING = (0.12, 0.5)
 SHUT = (0.6, 0.85)
 """The same for the line of lashes and what is left of the opening; until then the photo's own lashes stay."""
 LASH_STRENGTH = 0.8
+OUTSIDE = -1e6
+"""A position in no picture."""
 BOX_MARGIN = 4
 """Around an eye, in heights of its opening: its pictures are painted that far."""
 
@@ -35,6 +40,8 @@ class Eye:
     """One eye of a scene."""
 
     is_ball: Bool[Tensor, " f"]
+    vertices: Int[Tensor, " k"]
+    """Of the eyeball."""
     opening_px: int
     """How many pixels of the eyeball the photo shows."""
     corner: tuple[int, int]
@@ -60,18 +67,20 @@ class Eyes:
 
 def open_eyes(scene: Scene, layer: Float[Tensor, "c h w"]) -> Eyes:
     """Prepare the painted pictures. `layer` is what will be warped: colour in the first three channels."""
-    parts = scene.fit.model.face_parts
-    brows = _pixels(scene.raster, parts == PART_INDEX["brows"])
+    model, reference = scene.fit.model, reference_frame(scene)
+    brows = reference.shows(model.face_parts == PART_INDEX["brows"])
     eyes = []
-    for name in EYES:
-        is_ball = parts == PART_INDEX[name]
-        seen = _pixels(scene.raster, is_ball)
+    for side in EYES:
+        is_ball = eyeball(model, side)
+        seen = reference.shows(is_ball)
         if seen.sum() >= MIN_PIXELS:
-            eyes.append(_open_eye(layer, is_ball, seen, brows))
-    return Eyes(eyes=tuple(eyes), is_rim=parts == PART_INDEX["lids"])
+            eyes.append(_open_eye(layer, is_ball, model.faces[is_ball].unique(), seen, brows))
+    return Eyes(eyes=tuple(eyes), is_rim=model.face_parts == PART_INDEX["lids"])
 
 
-def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: Bool[Tensor, "h w"]) -> Eye:
+def _open_eye(
+    layer: Tensor, is_ball: Tensor, vertices: Tensor, seen: Bool[Tensor, "h w"], brows: Bool[Tensor, "h w"]
+) -> Eye:
     height = int(seen.any(1).sum())
     y, x = seen.nonzero(as_tuple=True)
     margin = BOX_MARGIN * height
@@ -85,6 +94,7 @@ def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: 
     dark = layer[:3, region > 0.5]
     return Eye(
         is_ball=is_ball,
+        vertices=vertices,
         opening_px=len(y),
         corner=(top, left),
         ball=torch.where(seen, layer, fill_holes(layer, seen.float())),
@@ -96,7 +106,7 @@ def _open_eye(layer: Tensor, is_ball: Tensor, seen: Bool[Tensor, "h w"], brows: 
 
 def _eye_region(seen: Bool[Tensor, "h w"], height: int, brows: Bool[Tensor, "h w"]) -> Float[Tensor, "h w"]:
     """The visible eyeball and what surrounds it up to crease and lashes; 1 inside, soft at its edge."""
-    above, below = max(1, round(0.4 * height)), max(1, round(0.75 * height))
+    above, below = max(1, round(0.7 * height)), max(1, round(0.75 * height))
     aside = max(1, round(0.3 * height))
     # Each pixel looks up as far as the region reaches below the eye.
     grown = box_max(seen[None].float(), (below, above), (aside, aside))
@@ -116,47 +126,72 @@ def _skin(layer: Tensor, region: Tensor, height: int) -> Float[Tensor, "h w"]:
     return smoothstep((luma / bright - 0.7) / 0.2) * ring
 
 
-def paint_eyes(
-    eyes: Eyes,
-    carried: Float[Tensor, "c h w"],
-    source: Float[Tensor, "2 h w"],
-    rigid: Float[Tensor, "2 h w"],
-    raster: Raster,
-) -> Float[Tensor, "c h w"]:
-    """Turn the eyeballs and close the lids in a warped layer. What has not moved stays the photo's.
+def paint_eyes(eyes: Eyes, carried: Carried) -> Float[Tensor, "m 4"]:
+    """The body layer of a frame with the eyeballs turned and the lids closed. What has not moved stays the photo's."""
+    frame = carried.surface.frame
+    out = carried.body.clone()
+    slot = torch.full((frame.raster.face_id.numel(),), -1, device=out.device)
+    slot[carried.body_at.pixels] = torch.arange(len(out), device=out.device)
+    slot = slot.reshape(frame.scene.size)
+    rims = frame.shows(eyes.is_rim)
+    for eye in eyes.eyes:
+        balls = frame.shows(eye.is_ball)
+        box = _box(eye, frame)
+        if box is None:
+            continue
+        top, left = box[0].start, box[1].start
+        rim = box_blur(rims[box][None].float(), 1)[0]
+        open_share = box_blur(balls[box][None].float(), 1)[0]
+        own = eye.is_ball[frame.face_id].nonzero()[:, 0]
+        at = frame.pixels[own]
+        y, x = at // frame.scene.size[1] - top, at % frame.scene.size[1] - left
+        here = slot[box]
+        patch = out[here].movedim(-1, 0) * (here >= 0)
+        # Nothing of the eye is to be seen where the layer is not.
+        source = torch.where(here >= 0, carried.body_at.source[here].movedim(-1, 0), OUTSIDE)
+        corner = source.new_tensor(eye.corner).flip(0)
+        ball = sample(eye.ball, frame.in_photo.pixels[own] - corner, "bicubic").T
+        patch[:, y, x] = torch.lerp(patch[:, y, x], ball, open_share[y, x])
+
+        gone = 1 - len(own) / eye.opening_px
+        closing, shut = (float(smoothstep(torch.tensor((gone - a) / (b - a)))) for a, b in (CLOSING, SHUT))
+        if closing > 0:
+            _close(eye, patch, source - corner[:, None, None], rim + open_share, closing, shut)
+        out[here[here >= 0]] = patch[:, here >= 0].T
+    return out
+
+
+def _close(
+    eye: Eye, patch: Float[Tensor, "4 h w"], source: Float[Tensor, "2 h w"], rim: Tensor, closing: float, shut: float
+) -> None:
+    """Paint the lids over a patch.
 
     Args:
-        carried: the layer, warped.
-        source: the photo pixel that each frame pixel was taken from.
-        rigid: the photo pixel of the body's own surface, without extension; read on eyeballs only.
-        raster: the frame's body.
+        source: positions in the eye's pictures.
+        rim: where the lids' edges or the eyeball are.
+        closing, shut: how far, 0 to 1.
     """
-    rim = box_blur(_pixels(raster, eyes.is_rim)[None].float(), 1)[0]
-    out = carried.clone()
-    for eye in eyes.eyes:
-        seen = _pixels(raster, eye.is_ball)
-        open_share = box_blur(seen[None].float(), 1)[0]
-        y, x = seen.nonzero(as_tuple=True)
-        corner = rigid.new_tensor(eye.corner).flip(0)
-        ball = sample(eye.ball, rigid[:, y, x].T - corner, "bicubic").T
-        out[:, y, x] = torch.lerp(carried[:, y, x], ball, open_share[y, x])
+    h, w = eye.region.shape
+    column, row = source.long()
+    reach = eye.region[row.clamp(0, h - 1), column.clamp(0, w - 1)]
+    y, x = (reach > 0).nonzero(as_tuple=True)
+    if not len(y):
+        return
+    lid = sample(eye.shut, source[:, y, x].T, "bilinear").T
+    line = shut * LASH_STRENGTH * _lash_line(y, x, rim[y, x] * reach[y, x])
+    lid[:3] = torch.lerp(lid[:3], eye.lash[:, None].expand(-1, len(x)), line)
+    weight = closing * (1 - (1 - shut) * rim[y, x].clamp(max=1))
+    patch[:, y, x] = torch.lerp(patch[:, y, x], lid, weight)
 
-        gone = 1 - len(y) / eye.opening_px
-        closing, shut = (float(smoothstep(torch.tensor((gone - a) / (b - a)))) for a, b in (CLOSING, SHUT))
-        if closing == 0:
-            continue
-        h, w = eye.region.shape
-        row, column = ((source[1 - axis] - eye.corner[axis]).long() for axis in (0, 1))
-        reach = eye.region[row.clamp(0, h - 1), column.clamp(0, w - 1)]
-        y, x = (reach > 0).nonzero(as_tuple=True)
-        if not len(y):
-            continue
-        lid = sample(eye.shut, source[:, y, x].T - corner, "bilinear").T
-        line = shut * LASH_STRENGTH * _lash_line(y, x, (rim + open_share)[y, x] * reach[y, x])
-        lid[:3] = torch.lerp(lid[:3], eye.lash[:, None].expand(-1, len(x)), line)
-        weight = closing * (1 - (1 - shut) * (rim + open_share)[y, x].clamp(max=1))
-        out[:, y, x] = torch.lerp(out[:, y, x], lid, weight)
-    return out
+
+def _box(eye: Eye, frame: PosedFrame) -> tuple[slice, slice] | None:
+    """The rows and columns of a frame that the eye and what its lids paint lie in; None outside the picture."""
+    h, w = frame.scene.size
+    at, _ = project(frame.vertices[eye.vertices], frame.scene.camera)
+    margin = max(eye.region.shape) // 2
+    left, top = (max(int(v), 0) for v in at.amin(0) - margin)
+    right, bottom = (min(int(v), side) for v, side in zip(at.amax(0) + margin, (w, h), strict=True))
+    return (slice(top, bottom), slice(left, right)) if right > left and bottom > top else None
 
 
 def _lash_line(y: Tensor, x: Tensor, weight: Tensor) -> Float[Tensor, " n"]:
@@ -181,7 +216,3 @@ def _lash_line(y: Tensor, x: Tensor, weight: Tensor) -> Float[Tensor, " n"]:
     width = (0.16 * spread).clamp(min=0.6)
     taper = 1 - smoothstep((u.abs() - 1.2) / 0.8)
     return torch.exp(-((across - curve) / width).square()) * taper
-
-
-def _pixels(raster: Raster, faces: Bool[Tensor, " f"]) -> Bool[Tensor, "h w"]:
-    return faces[raster.face_id.clamp(min=0)] & raster.covered

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..datatypes import BodyFit, MapFrames, Motion
 from ..progress import Progress, silent
 from ..threads import one_thread
-from .camera import project
-from .fill import box_max
-from .raster import Raster, interpolate, rasterise
-from .scene import SAME_SURFACE_M, open_scene, sample
+from .carry import INNER_PARTS, Carrier, carry, compose, is_part, open_carrier
+from .confidence import confidence
+from .joint_parts import joint_weights
+from .posed import PosedFrame, pose_body, pose_frame
+from .raster import DEFAULT_BACKEND, NEAR
+from .scene import open_scene, sample
+from .visibility import vertex_normals
 
-MAPS: tuple[str, ...] = ("dense", "parts", "warp", "depth")
-"""What `ControlMaps` renders; `warp` brings `warp_valid` with it."""
-PERSON = 0.5
-"""Matte from which a photo's pixel is the person's."""
+MAPS: tuple[str, ...] = (
+    "dense", "dense_head", "parts", "joint_parts", "warp", "warp_flow", "depth", "normal", "silhouette",
+)  # fmt: skip
+"""What `ControlMaps` renders. `warp` brings `warp_valid` with it, `warp_flow` its `warp_flow_confidence`."""
+PAPER_MAPS = ("dense", "parts", "warp")
+"""What the paper steers its video model by (section 3.1)."""
+TRUNK_AND_ARMS = ("background", "body", "left_arm", "right_arm", "left_hand", "right_hand")
+"""Every part that is neither on the head nor the neck."""
+DEPTH_SAMPLES = 25
+"""How many frames of a motion are looked at to find its range of depths."""
 
 
 class ControlMaps:
@@ -30,53 +41,57 @@ class ControlMaps:
     Args:
         size: (h, w), by default the photo's. The view is always the photo's: a size of another aspect ratio is an
             error, but for the up to 4 % that rounding to multiples of 8, 16 or 32 takes, which stretch the view.
+        backend: the rasteriser, one of `raster.BACKENDS`.
 
     Raises:
         InputError: see `scene.open_scene`.
     """
 
-    def __init__(self, fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None, *, backend: str = DEFAULT_BACKEND
+    ) -> None:
         with one_thread():
-            self._scene = open_scene(fit, motion, size)
+            self.scene = open_scene(fit, motion, size, backend=backend)
         self.fit = fit
         self.motion = motion
-        self.size: tuple[int, int] = self._scene.size
-        template = fit.model.template
-        low = template.amin(0)
-        self._dense: Float[Tensor, "v 3"] = (template - low) / (template.amax(0) - low)
-        # The largest of 3x3: a point on a slope is not hidden by its own neighbour.
-        depth = self._scene.raster.depth.clamp(max=1e4)[None]
-        self._depth: Float[Tensor, "1 h w"] = box_max(depth, (1, 1), (1, 1))
+        self.size: tuple[int, int] = self.scene.size
+        self._carrier: Carrier | None = None
 
     @property
     def num_frames(self) -> int:
         return self.motion.num_frames
 
-    def frames(self, start: int, stop: int, maps: Sequence[str] = ("dense", "parts", "warp")) -> MapFrames:
+    @cached_property
+    def depth_range(self) -> tuple[float, float]:
+        """Nearest and furthest depth in metres of the body over the whole motion and in the photo, as one frame in
+        many shows it: fixed for the clip, so that pictures of depth do not flicker."""
+        with one_thread():
+            depths = [-self.scene.vertices[:, 2]]
+            steps = torch.linspace(0, self.num_frames - 1, min(self.num_frames, DEPTH_SAMPLES)).round().long()
+            for t in steps.tolist():
+                depths.append(-pose_body(self.scene, self.motion, t)[0][:, 2])
+        seen = torch.cat(depths)
+        return float(seen.min().clamp(min=NEAR)), float(seen.max())
+
+    def frames(self, start: int, stop: int, maps: Sequence[str] = PAPER_MAPS) -> MapFrames:
         """The maps of the frames `[start, stop)`.
 
         `dense` shows where on the template a surface point lies (paper section 3.1), so its colours are those of the
         body, not of the pose. `warp` is the photo's colour of the same surface point (sampled bicubically per pixel,
         where the paper colours vertices), valid where that point is inside the photo, on the person's matte and
-        nearest to the camera there. Mouth interior and eyes are treated as any surface.
+        nearest to the camera there. `warp_flow` adds what the mesh lacks, see `carry`.
 
         Args:
             maps: names from `MAPS`.
         """
         self._check(start, stop, maps)
-        rendered: list[dict[str, Tensor]] = []
-        for t in range(start, stop):
-            with one_thread():
-                rendered.append(self._frame(t, maps))
-        if not rendered:
-            return MapFrames()
-        return MapFrames(**{name: torch.stack([frame[name] for frame in rendered]) for name in rendered[0]})
+        return self._render(range(start, stop), maps, silent)
 
     def chunks(
         self,
-        maps: Sequence[str] = ("dense", "parts", "warp"),
+        maps: Sequence[str] = PAPER_MAPS,
         *,
-        frames_per_chunk: int = 8,
+        frames_per_chunk: int = 4,
         progress: Progress = silent,
     ) -> Iterator[MapFrames]:
         """All frames in order, a few at a time. `progress` is called within and after each frame."""
@@ -84,12 +99,26 @@ class ControlMaps:
             raise ValueError(f"frames_per_chunk must be at least 1. Got {frames_per_chunk}.")
         self._check(0, self.num_frames, maps)
         for start in range(0, self.num_frames, frames_per_chunk):
-            rendered = []
-            for t in range(start, min(start + frames_per_chunk, self.num_frames)):
-                with one_thread():
-                    rendered.append(self._frame(t, maps, progress))
-                progress(t + 1, self.num_frames)
-            yield MapFrames(**{name: torch.stack([frame[name] for frame in rendered]) for name in rendered[0]})
+            yield self._render(range(start, min(start + frames_per_chunk, self.num_frames)), maps, progress)
+
+    def posed(self, t: int) -> PosedFrame:
+        """Frame `t` before any map is made of it: vertices, joints and what each pixel shows."""
+        self._check(t, t + 1, MAPS)
+        with one_thread():
+            return pose_frame(self.scene, self.motion, t)
+
+    def of(self, frame: PosedFrame, maps: Sequence[str] = PAPER_MAPS) -> MapFrames:
+        """The maps of one frame that `posed` gave."""
+        self._check(0, 0, maps)
+        with one_thread():
+            return MapFrames(**{name: value[None] for name, value in self._maps(frame, maps).items()})
+
+    def carrier(self, poll: Callable[[], None] = lambda: None) -> Carrier:
+        """What carries the whole photo along; made once. `poll` is called between the steps of that."""
+        if self._carrier is None:
+            with one_thread():
+                self._carrier = open_carrier(self.scene, poll)
+        return self._carrier
 
     def _check(self, start: int, stop: int, maps: Sequence[str]) -> None:
         if not 0 <= start <= stop <= self.num_frames:
@@ -100,49 +129,85 @@ class ControlMaps:
         if unknown or not maps:
             raise ValueError(f"maps must be some of {', '.join(MAPS)}. Got {', '.join(unknown) or 'none'}.")
 
-    def _frame(self, t: int, maps: Sequence[str], progress: Progress = silent) -> dict[str, Tensor]:
-        scene, model = self._scene, self.fit.model
-        vertices = scene.pose(self.motion, t, t + 1)[0]
-        raster = rasterise(vertices, model.faces, scene.camera)
-        # A large frame takes seconds: work is to be stopped within one.
-        progress(t, self.num_frames)
-        attributes = []
-        if "dense" in maps:
-            attributes.append(self._dense)
-        if "warp" in maps:
-            attributes.append(scene.vertices)
-        values = interpolate(raster, model.faces, torch.cat(attributes, -1)) if attributes else None
+    def _render(self, frames: range, maps: Sequence[str], progress: Progress) -> MapFrames:
+        filled: dict[str, Tensor] = {}
+        for row, t in enumerate(frames):
+
+            def poll(done: int = t) -> None:
+                # A large frame takes seconds: work is to be stopped within one.
+                progress(done, self.num_frames)
+
+            with one_thread():
+                if "warp_flow" in maps:
+                    self.carrier(poll)
+                frame = pose_frame(self.scene, self.motion, t)
+                poll()
+                for asked in maps:
+                    for name, value in self._maps(frame, (asked,)).items():
+                        if row == 0:
+                            filled[name] = value.new_empty(len(frames), *value.shape)
+                        filled[name][row] = value
+                    poll()
+            progress(t + 1, self.num_frames)
+        return MapFrames(**filled)
+
+    def _maps(self, frame: PosedFrame, maps: Sequence[str]) -> dict[str, Tensor]:
+        model, raster = self.fit.model, frame.raster
         out: dict[str, Tensor] = {}
-        if "dense" in maps and values is not None:
-            out["dense"] = values[..., :3].movedim(-1, 0)
-        if "warp" in maps and values is not None:
-            out["warp"], out["warp_valid"] = self._warp(values[..., -3:], raster)
+        if "dense" in maps:
+            out["dense"] = frame.picture(frame.at(self._dense))
+        if "dense_head" in maps:
+            on_head = self._is_head.index_select(0, frame.face_id)[:, None]
+            out["dense_head"] = frame.picture(frame.at(self._dense_head) * on_head)
         if "parts" in maps:
-            out["parts"] = part_indices(raster, model.face_parts)
+            out["parts"] = frame.picture(model.face_parts.index_select(0, frame.face_id)[:, None])[0]
+        if "joint_parts" in maps:
+            out["joint_parts"] = frame.picture(1 + frame.at(self._joint_weights).argmax(-1, keepdim=True))[0]
+        if "warp" in maps:
+            out["warp"], out["warp_valid"] = self._warp(frame)
+        if "warp_flow" in maps:
+            carried = carry(self.carrier(), frame)
+            out["warp_flow"] = compose(self.carrier(), carried).masked_fill_(frame.shows(self._is_inner), 0.0)
+            out["warp_flow_confidence"] = confidence(self.carrier(), carried)
         if "depth" in maps:
             out["depth"] = raster.depth
+        if "normal" in maps:
+            normals = vertex_normals(frame.vertices, model.faces)
+            out["normal"] = frame.picture(F.normalize(frame.at(normals), dim=-1))
+        if "silhouette" in maps:
+            out["silhouette"] = raster.covered
         return out
 
-    def _warp(
-        self, reference: Float[Tensor, "h w 3"], raster: Raster
-    ) -> tuple[Float[Tensor, "3 h w"], Bool[Tensor, "h w"]]:
-        """Colours of surface points, given by their positions in the reference pose, and which are visible there."""
-        scene = self._scene
-        h, w = scene.size
-        y, x = raster.covered.nonzero(as_tuple=True)
-        pixels, depth = project(reference[y, x], scene.camera)
-        inside = ((pixels >= 0) & (pixels <= pixels.new_tensor([w, h]))).all(-1)
-        nearest = sample(self._depth, pixels, "bilinear")[:, 0]
-        on_person = sample(scene.matte[None], pixels, "bilinear")[:, 0] >= PERSON
-        keep = inside & on_person & (depth > 0) & (depth <= nearest + SAME_SURFACE_M)
-        y, x, pixels = y[keep], x[keep], pixels[keep]
-        valid = torch.zeros(h, w, dtype=torch.bool, device=pixels.device)
-        valid[y, x] = True
-        warp = torch.zeros_like(scene.photo)
-        warp[:, y, x] = sample(scene.photo, pixels, "bicubic").clamp(0, 1).T
-        return warp, valid
+    @cached_property
+    def _dense(self) -> Float[Tensor, "v 3"]:
+        return _within(self.fit.model.template, self.fit.model.template)
+
+    @cached_property
+    def _dense_head(self) -> Float[Tensor, "v 3"]:
+        model = self.fit.model
+        return _within(model.template, model.template[model.faces[self._is_head].unique()])
+
+    @cached_property
+    def _is_head(self) -> Bool[Tensor, " f"]:
+        return ~is_part(self.fit.model.face_parts, TRUNK_AND_ARMS)
+
+    @cached_property
+    def _is_inner(self) -> Bool[Tensor, " f"]:
+        return is_part(self.fit.model.face_parts, INNER_PARTS)
+
+    @cached_property
+    def _joint_weights(self) -> Float[Tensor, "v 24"]:
+        return joint_weights(self.fit.model)
+
+    def _warp(self, frame: PosedFrame) -> tuple[Float[Tensor, "3 h w"], Bool[Tensor, "h w"]]:
+        """Colours of the surface points, and which of them the photo shows."""
+        scene = self.scene
+        seen = frame.in_photo.seen & ~self._is_inner.index_select(0, frame.face_id)
+        colours = sample(scene.photo, frame.in_photo.pixels, "bicubic").clamp_(0, 1) * seen[:, None]
+        return frame.picture(colours), frame.picture(seen[:, None])[0]
 
 
-def part_indices(raster: Raster, face_parts: Int[Tensor, " f"]) -> Int[Tensor, "*t h w"]:
-    """Index into `names.PARTS` at every pixel, 0 where there is no body."""
-    return torch.where(raster.covered, face_parts[raster.face_id.clamp(min=0)], 0)
+def _within(points: Float[Tensor, "v 3"], box: Float[Tensor, "k 3"]) -> Float[Tensor, "v 3"]:
+    """0 to 1 over the bounding box of some of the points."""
+    low, high = box.amin(0), box.amax(0)
+    return (points - low) / (high - low)

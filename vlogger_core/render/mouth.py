@@ -11,11 +11,13 @@ from torch import Tensor
 
 from ..names import PART_INDEX
 from .camera import project, window
+from .carry import INNER_PARTS, is_part
 from .fill import box_blur, box_max
+from .posed import PosedFrame, reference_frame
 from .raster import NEAR, Raster, interpolate, rasterise
-from .scene import Scene, sample, smoothstep, vertex_normals
+from .scene import Scene, sample, smoothstep
+from .visibility import vertex_normals
 
-INNER_PARTS = ("mouth_cavity", "teeth", "tongue")
 ALBEDO = {"mouth_cavity": (0.36, 0.13, 0.12), "teeth": (0.93, 0.86, 0.75), "tongue": (0.74, 0.41, 0.39)}
 """sRGB under the light that makes a face's brightest skin 0.8."""
 BRIGHT_SKIN = 0.8
@@ -31,6 +33,10 @@ OPEN_SHARE = 0.02
 """A photo whose mouth shows at least this much of its inside, in squared mouth widths, is one of an open mouth."""
 CHANGE_OPEN, CHANGE_CLOSED = (0.012, 0.04), (0.003, 0.015)
 """Movement of the lips, in mouth widths, over which the drawn inside replaces what an open or closed mouth shows."""
+TEETH_SHOWN_M = 0.003
+"""How far the upper teeth reach below the upper lip at rest; less would hide them from every opening of speech."""
+INCISORS_M = 0.008
+"""They reach this far to either side."""
 SUPERSAMPLING = 3
 
 
@@ -39,15 +45,18 @@ class Mouth:
     """What the mouth of a scene looks like from inside. Made by `open_mouth`."""
 
     scene: Scene
-    is_inner: Bool[Tensor, " f"]
-    """The faces that are drawn, not warped."""
     is_near: Bool[Tensor, " f"]
-    """Those and all that may cover them."""
-    inner_parts: Int[Tensor, " p"]
+    """The faces that are drawn, not warped, and all that may cover them."""
     faces: Int[Tensor, "g 3"]
     """The faces of `is_near`."""
     parts: Int[Tensor, " g"]
+    is_inner: Bool[Tensor, " g"]
+    """Which of them are drawn."""
     lip_vertices: Int[Tensor, " l"]
+    upper_teeth: Int[Tensor, " u"]
+    lower_teeth: Int[Tensor, " w"]
+    drop_m: float
+    """How much lower the upper teeth are drawn than the mesh has them."""
     light: Float[Tensor, "3"]
     """Brightness relative to the light of `ALBEDO`."""
     teeth: Float[Tensor, "3"]
@@ -59,8 +68,7 @@ class Mouth:
 def open_mouth(scene: Scene) -> Mouth:
     """Find the mouth of a body and how much light falls on the face around it."""
     model = scene.fit.model
-    inner = torch.tensor([PART_INDEX[name] for name in INNER_PARTS], device=model.face_parts.device)
-    is_inner = torch.isin(model.face_parts, inner)
+    is_inner = is_part(model.face_parts, INNER_PARTS)
     lips = model.faces[model.face_parts == PART_INDEX["lips"]].unique()
     if not len(lips):
         lips = model.faces[is_inner].unique()
@@ -72,54 +80,86 @@ def open_mouth(scene: Scene) -> Mouth:
     if len(lips):
         x = project(scene.vertices[lips], scene.camera)[0][:, 0]
         width_px = float(x.max() - x.min())
-    is_open = int(inner_pixels(scene.raster, is_inner).sum()) > OPEN_SHARE * width_px**2
+    is_open = int(is_inner[reference_frame(scene).face_id].sum()) > OPEN_SHARE * width_px**2
     light = _face_light(scene)
+    upper, lower, drop_m = _teeth(scene, lips)
     return Mouth(
         scene=scene,
-        is_inner=is_inner,
         is_near=near | is_inner,
-        inner_parts=inner,
         faces=model.faces[near | is_inner],
         parts=model.face_parts[near | is_inner],
+        is_inner=is_inner[near | is_inner],
         lip_vertices=lips,
+        upper_teeth=upper,
+        lower_teeth=lower,
+        drop_m=drop_m,
         light=light,
         teeth=_tooth_colour(scene, light) if is_open else light * light.new_tensor(ALBEDO["teeth"]),
         change=CHANGE_OPEN if is_open else CHANGE_CLOSED,
     )
 
 
-def inner_pixels(raster: Raster, is_inner: Bool[Tensor, " f"]) -> Bool[Tensor, "h w"]:
-    """Where the mouth's inside is the nearest surface."""
-    return is_inner[raster.face_id.clamp(min=0)] & raster.covered
+def _teeth(scene: Scene, lips: Int[Tensor, " l"]) -> tuple[Tensor, Tensor, float]:
+    """The vertices of the upper and of the lower teeth, and how far the upper ones are to be lowered.
+
+    So far that the incisors reach below where the lips meet, both in the body at rest and in the photo, whose
+    expression may have drawn the upper lip down; the lips meet where they meet the mouth's inside.
+    """
+    model = scene.fit.model
+    x, y, _ = model.template.unbind(-1)
+    teeth = model.faces[is_part(model.face_parts, ("teeth",))].unique()
+    inside = model.faces[is_part(model.face_parts, ("mouth_cavity",))].unique()
+    seam = lips[torch.isin(lips, inside)]
+    is_upper = y[teeth] > y[teeth].mean()
+    upper, lower = teeth[is_upper], teeth[~is_upper]
+    incisors, between = (some[x[some].abs() < INCISORS_M] for some in (upper, seam))
+    if not len(incisors) or not len(lower) or not len(between):
+        return upper, lower, 0.0
+    above = []
+    for body in (scene.rest.vertices, scene.vertices):
+        down = _direction(body, upper, lower)
+        above.append(float(body[between].mean(0) @ down - (body[incisors] @ down).max()))
+    return upper, lower, max(0.0, *above) + TEETH_SHOWN_M
+
+
+def _direction(body: Float[Tensor, "v 3"], start: Int[Tensor, " a"], end: Int[Tensor, " b"]) -> Float[Tensor, "3"]:
+    return F.normalize(body[end].mean(0) - body[start].mean(0), dim=0)
+
+
+def _lowered(mouth: Mouth, vertices: Float[Tensor, "v 3"]) -> Float[Tensor, "v 3"]:
+    """A body with its upper teeth where they show."""
+    if mouth.drop_m == 0:
+        return vertices
+    lowered = vertices.clone()
+    lowered[mouth.upper_teeth] += mouth.drop_m * _direction(vertices, mouth.upper_teeth, mouth.lower_teeth)
+    return lowered
 
 
 def draw_mouth(
     mouth: Mouth,
-    frame: Float[Tensor, "3 h w"],
-    vertices: Float[Tensor, "v 3"],
-    raster: Raster,
+    picture: Float[Tensor, "3 h w"],
+    frame: PosedFrame,
     visibility: Float[Tensor, " v"],
 ) -> Float[Tensor, "3 h w"]:
-    """Paint the inside of the mouth over a frame and smooth the edges of the lips, supersampled.
+    """Paint the inside of the mouth over the picture of a frame and smooth the edges of the lips, supersampled.
 
     What the photo shows between the lips stays while they are shaped as in the photo and gives way as they move.
 
     Args:
-        vertices: the frame's body as the scene's camera sees it.
-        raster: the same at the frame's pixels.
         visibility: how well the photo shows each vertex.
     """
+    vertices, raster = _lowered(mouth, frame.vertices), frame.raster
     share = _change(mouth, vertices) if len(mouth.lip_vertices) else 0.0
     box = _box(mouth, vertices)
     if share == 0 or box is None:
-        return frame
+        return picture
     left, top, right, bottom = box
     # What the mouth's faces do not know of, such as a hand before it, still covers it.
     own = mouth.is_near[raster.face_id[top:bottom, left:right].clamp(min=0)] & raster.covered[top:bottom, left:right]
     if not own.any():
-        return frame
+        return picture
     zoom = max(1, min(SUPERSAMPLING, 768 // max(right - left, bottom - top)))
-    patch = frame[:, top:bottom, left:right]
+    patch = picture[:, top:bottom, left:right]
     seen, camera = window(
         vertices,
         mouth.scene.camera,
@@ -129,8 +169,8 @@ def draw_mouth(
         height=float(bottom - top),
         size=((bottom - top) * zoom, (right - left) * zoom),
     )
-    fine = rasterise(seen, mouth.faces, camera)
-    inner = torch.isin(mouth.parts[fine.face_id.clamp(min=0)], mouth.inner_parts) & fine.covered
+    fine = rasterise(seen, mouth.faces, camera, backend=mouth.scene.backend)
+    inner = mouth.is_inner[fine.face_id.clamp(min=0)] & fine.covered
     source, known = _source(mouth, fine, visibility)
     lips = sample(mouth.scene.photo, source, "bilinear").movedim(-1, 0)
     below = patch.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2)
@@ -144,7 +184,7 @@ def draw_mouth(
     jump = _jump(source.movedim(-1, 0), known > 0.5, zoom)
     edge = smoothstep((jump - 1.5) / 1.5).maximum((inside > 0).float() * share)
     covered = box_max(own[None].float(), (1, 1), (1, 1)) * own
-    out = frame.clone()
+    out = picture.clone()
     out[:, top:bottom, left:right] = torch.lerp(patch, mean, edge * covered)
     return out
 

@@ -3,85 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..datatypes import BodyFit, Motion
 from ..progress import Progress, silent
 from ..threads import one_thread
-from .backdrop import fill_backdrop
+from .carry import Carrier, carry, compose, open_carrier
 from .eyes import Eyes, open_eyes, paint_eyes
-from .flow import extend_flow, hold_border, pixel_grid, surface_flow
-from .mouth import Mouth, draw_mouth, inner_pixels, open_mouth
-from .raster import rasterise
-from .scene import Scene, open_scene, sample, vertex_visibility
+from .mouth import Mouth, draw_mouth, open_mouth
+from .posed import PosedFrame, pose_frame
+from .raster import DEFAULT_BACKEND
+from .scene import open_scene
 
 
 def render_preview(
-    fit: BodyFit, motion: Motion, *, size: tuple[int, int] | None = None, progress: Progress = silent
+    fit: BodyFit,
+    motion: Motion,
+    *,
+    size: tuple[int, int] | None = None,
+    backend: str = DEFAULT_BACKEND,
+    progress: Progress = silent,
 ) -> Iterator[Float[Tensor, "3 h w"]]:
     """The photo talking: every frame of a motion at `size` (h, w), by default the photo's own size.
 
-    Each frame is the photo seen through a backward flow: the body's surface, continued smoothly to hair, clothes and
-    border. Matte and colour are carried by the same flow over a background that is filled once. The mouth's inside is
-    drawn from the body's mesh and closing lids are painted skin. A motion that changes nothing gives the photo back.
+    Each frame is what `carry.compose` makes of the photo, with the eyes turned and closed and the mouth's inside drawn
+    from the body's mesh. A motion that changes nothing gives the photo back.
 
     Frames are made one at a time as they are asked for, so memory does not grow with the motion.
 
     Args:
+        backend: the rasteriser, one of `raster.BACKENDS`.
         progress: called after each frame and, since large frames and their preparation take seconds, with the same
             count between the steps of each.
 
     Raises:
-        InputError: see `open_scene` and `Scene.pose`. Raised by this call, or by the frame concerned.
+        InputError: see `scene.open_scene` and `posed.pose_body`. Raised by this call, or by the frame concerned.
     """
+
+    def poll() -> None:
+        progress(0, motion.num_frames)
+
     with one_thread():
-        scene = open_scene(fit, motion, size)
-        parts = _prepare(scene, lambda: progress(0, motion.num_frames))
-    return _frames(scene, motion, *parts, progress)
+        scene = open_scene(fit, motion, size, backend=backend)
+        previewer = open_previewer(open_carrier(scene, poll), poll)
+    return _frames(previewer, motion, progress)
 
 
-def _prepare(scene: Scene, poll: Callable[[], None]) -> tuple[Tensor, Tensor, Tensor, Eyes, Mouth]:
-    poll()
-    mouth = open_mouth(scene)
-    poll()
-    visibility = vertex_visibility(scene)
-    poll()
-    backdrop = fill_backdrop(scene.photo, scene.matte)
-    poll()
-    # Premultiplied by the matte: exactly what the backdrop lacks to be the photo.
-    layer = torch.cat((scene.photo - (1 - scene.matte) * backdrop, scene.matte[None]))
-    return visibility, backdrop, layer, open_eyes(scene, layer), mouth
+@dataclass(frozen=True, kw_only=True)
+class Previewer:
+    """What the preview of a scene needs once. Made by `open_previewer`."""
+
+    carrier: Carrier
+    eyes: Eyes
+    mouth: Mouth
+
+    def draw(self, frame: PosedFrame, poll: Callable[[], None] = lambda: None) -> Float[Tensor, "3 h w"]:
+        """The finished picture of a frame. `poll` is called between the steps."""
+        carried = carry(self.carrier, frame)
+        poll()
+        carried = replace(carried, body=paint_eyes(self.eyes, carried))
+        picture = compose(self.carrier, carried)
+        poll()
+        return draw_mouth(self.mouth, picture, frame, self.carrier.visibility)
 
 
-def _frames(
-    scene: Scene,
-    motion: Motion,
-    visibility: Tensor,
-    backdrop: Tensor,
-    layer: Tensor,
-    eyes: Eyes,
-    mouth: Mouth,
-    progress: Progress,
-) -> Iterator[Tensor]:
-    grid = pixel_grid(scene.size, layer.device)
+def open_previewer(carrier: Carrier, poll: Callable[[], None] = lambda: None) -> Previewer:
+    """Prepare the eyes and the mouth of a person whose photo can be carried. `poll` is called between the steps."""
+    poll()
+    mouth = open_mouth(carrier.scene)
+    poll()
+    return Previewer(carrier=carrier, eyes=open_eyes(carrier.scene, carrier.body.picture), mouth=mouth)
+
+
+def _frames(previewer: Previewer, motion: Motion, progress: Progress) -> Iterator[Tensor]:
     for t in range(motion.num_frames):
+
+        def poll(done: int = t) -> None:
+            progress(done, motion.num_frames)
+
         with one_thread():
-            vertices = scene.pose(motion, t, t + 1)[0]
-            raster = rasterise(vertices, scene.fit.model.faces, scene.camera)
-            progress(t, motion.num_frames)
-            inner = inner_pixels(raster, mouth.is_inner)
-            flow, weight = surface_flow(scene, raster, visibility)
-            rigid = grid + flow
-            source = grid + hold_border(extend_flow(flow, weight * ~inner, inner), scene.matte)
-            progress(t, motion.num_frames)
-            carried = sample(layer, source.movedim(0, -1), "bicubic").movedim(-1, 0)
-            progress(t, motion.num_frames)
-            carried = paint_eyes(eyes, carried, source, rigid, raster)
-            frame = (carried[:3] + (1 - carried[3:].clamp(0, 1)) * backdrop).clamp(0, 1)
-            progress(t, motion.num_frames)
-            frame = draw_mouth(mouth, frame, vertices, raster, visibility)
-        yield frame
+            frame = pose_frame(previewer.carrier.scene, motion, t)
+            poll()
+            picture = previewer.draw(frame, poll)
+        yield picture
         progress(t + 1, motion.num_frames)

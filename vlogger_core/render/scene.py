@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from ..body.expression import pose_at
 from ..body.protocol import RestBody
 from ..datatypes import BodyFit, Camera, Motion
 from ..errors import InputError
-from .camera import project, window
+from .camera import window
 from .fill import box_max
-from .raster import NEAR, Raster, rasterise
+from .raster import DEFAULT_BACKEND, Raster, rasterise
 
 MIN_SIDE, MAX_SIDE = 16, 8192
 MAX_STRETCH = 0.04
 """How far the aspect ratio of a size may differ from the photo's: rounding to a multiple of 8, 16 or 32."""
-FACING = (0.05, 0.3)
-"""Cosines between surface and view from which the photo tells nothing to where it tells all."""
-SAME_SURFACE_M = 0.006
-"""A point further than this behind the nearest surface is hidden by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,38 +34,35 @@ class Scene:
     rest: RestBody
     vertices: Float[Tensor, "v 3"]
     """The reference pose, as the scene's camera sees it."""
+    joints: Float[Tensor, "55 3"]
+    """Its joints, in the same space."""
     raster: Raster
     """The reference pose."""
     photo: Float[Tensor, "3 h w"]
     matte: Float[Tensor, "h w"]
+    backend: str
+    """The rasteriser, one of `raster.BACKENDS`."""
 
-    def pose(self, motion: Motion, start: int, stop: int) -> Float[Tensor, "t v 3"]:
-        """The body in the frames `[start, stop)` of a motion, as the scene's camera sees it.
-
-        Raises:
-            InputError: if the motion carries the body behind the camera.
-        """
-        joint_rotvec, translation, expression = pose_at(self.fit, motion, start, stop)
-        posed = self.fit.model.pose(self.rest, joint_rotvec, translation, expression)
-        behind = (posed.joints[:, 0, 2] > -NEAR).nonzero()
-        if len(behind):
-            raise InputError(
-                f"The motion carries the body behind the camera in frame {start + int(behind[0])}. A motion's "
-                "translation is in metres from where the person stands in the photo: check its unit, or use a motion "
-                "that was made for a body of this size."
-            )
-        return window(posed.vertices, self.fit.camera, size=self.size)[0]
+    @cached_property
+    def level_depth(self) -> Float[Tensor, "h w"]:
+        """Of the reference pose, the largest of 3 x 3: a point on a slope is not hidden by its own neighbour."""
+        return box_max(self.raster.depth.clamp(max=1e4)[None], (1, 1), (1, 1))[0]
 
 
-def open_scene(fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None) -> Scene:
+def open_scene(
+    fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None, *, backend: str = DEFAULT_BACKEND
+) -> Scene:
     """Prepare a fit and a motion for rendering at `size` (h, w), by default the photo's own.
 
     The view is the photo's. A size whose aspect ratio differs from the photo's by up to 4 % (rounding to multiples
     of 8, 16, 32) is filled by stretching the view that little; the photo, its matte and every map stay aligned.
 
+    Args:
+        backend: the rasteriser, one of `raster.BACKENDS`.
+
     Raises:
         InputError: if the aspect ratio differs by more, the size is outside 16 to 8192, the motion has no frames or
-            moves joints that the body lacks.
+            moves joints that the body lacks, or the rasteriser cannot be used (see `raster.rasterise`).
     """
     photo_h, photo_w = fit.image.shape[-2:]
     h, w = size or (photo_h, photo_w)
@@ -93,15 +85,18 @@ def open_scene(fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None
     rest = fit.model.rest(fit.shape)
     posed = fit.model.pose(rest, fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
     vertices, camera = window(posed.vertices[0], fit.camera, size=(h, w))
+    joints, _ = window(posed.joints[0], fit.camera, size=(h, w))
     return Scene(
         fit=fit,
         size=(h, w),
         camera=camera,
         rest=rest,
         vertices=vertices,
-        raster=rasterise(vertices, fit.model.faces, camera),
+        joints=joints,
+        raster=rasterise(vertices, fit.model.faces, camera, backend=backend),
         photo=resize(fit.image, (h, w)).clamp(0, 1),
         matte=resize(fit.mask[None], (h, w))[0].clamp(0, 1),
+        backend=backend,
     )
 
 
@@ -125,39 +120,6 @@ def sample(image: Float[Tensor, "c h w"], pixels: Float[Tensor, "*n 2"], mode: s
     grid = pixels * pixels.new_tensor([2 / w, 2 / h]) - 1
     out = F.grid_sample(image[None], grid.reshape(1, -1, 1, 2), mode=mode, padding_mode="border", align_corners=False)
     return rearrange(out, "1 c n 1 -> n c").reshape(*pixels.shape[:-1], image.shape[0])
-
-
-def vertex_visibility(scene: Scene) -> Float[Tensor, " v"]:
-    """How well the photo shows each vertex, 0 to 1: inside the picture, facing the camera, behind nothing.
-
-    It belongs to the surface, not to a frame, so what is computed from it cannot flicker. Vertices a little behind
-    an edge that covers them (the neck along the jaw) count as hidden as well, since the fitted edge is a few pixels
-    off the photo's.
-    """
-    pixels, depth = project(scene.vertices, scene.camera)
-    h, w = scene.size
-    margin = max(1, round(0.01 * min(h, w)))
-    nearest = scene.raster.depth.clamp(max=1e4)[None]
-    around = -box_max(-nearest, (margin, margin), (margin, margin))
-    level = box_max(nearest, (1, 1), (1, 1))
-    here, edge = sample(torch.cat((level, around)), pixels, "bilinear").unbind(-1)
-    visible = (depth <= here + SAME_SURFACE_M) & (depth > NEAR)
-    visible &= ((pixels >= 0) & (pixels <= pixels.new_tensor([w, h]))).all(-1)
-    hidden_by_edge = smoothstep((depth - edge - 0.02) / 0.02)
-    normals = vertex_normals(scene.vertices, scene.fit.model.faces)
-    cosine = -(normals * F.normalize(scene.vertices, dim=-1)).sum(-1)
-    facing = smoothstep((cosine - FACING[0]) / (FACING[1] - FACING[0]))
-    return visible * facing * (1 - hidden_by_edge)
-
-
-def vertex_normals(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "v 3"]:
-    """Outward unit normals, weighted by face area."""
-    a, b, c = vertices[faces].unbind(1)
-    normal = torch.linalg.cross(b - a, c - a)
-    total = torch.zeros_like(vertices)
-    for corner in range(3):
-        total.index_add_(0, faces[:, corner], normal)
-    return F.normalize(total, dim=-1)
 
 
 def smoothstep(x: Tensor) -> Tensor:
