@@ -11,19 +11,21 @@ from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
 from .render import VloggerControlRenderer, VloggerWarpPreview
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
 from .tracker import VloggerBodyTracker, VloggerKeypointsToMotion
+from .tts_neural import VloggerNeuralSpeech
 
 
 class VloggerExtension(ComfyExtension):
     """All nodes of the pack."""
 
     async def on_load(self) -> None:
-        for models in (runtime.MOTIONS, runtime.BODIES):
+        for models in (runtime.MOTIONS, runtime.BODIES, runtime.VOICES):
             models.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             VloggerExampleInput,
             VloggerTextToSpeech,
+            VloggerNeuralSpeech,
             VloggerAudioEncoder,
             VloggerMotionModel,
             VloggerMotionSampler,

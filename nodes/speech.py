@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from . import runtime, sockets
 from .voices import OWN_TIMBRE, TIMBRES, VOICES, espeak_voice
@@ -65,10 +66,18 @@ class VloggerTextToSpeech(io.ComfyNode):
                     advanced=True,
                     tooltip="Loudness in per cent. Above 100 loud voices may clip.",
                 ),
+                io.Boolean.Input(
+                    "ssml",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip='Read tags in the text, such as <break time="1s"/> or <prosody rate="slow">, as SSML.',
+                ),
             ],
             outputs=[
                 io.Audio.Output("audio", tooltip="The speech."),
                 sockets.Timings.Output("timings", tooltip="When each sound (IPA) and each word is heard."),
+                io.String.Output("srt", tooltip="The words as subtitles in the SubRip format (.srt)."),
             ],
         )
 
@@ -79,9 +88,18 @@ class VloggerTextToSpeech(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, text: str, voice: str, timbre: str, rate_wpm: int, pitch: int, pitch_range: int, volume: int
+        cls,
+        text: str,
+        voice: str,
+        timbre: str,
+        rate_wpm: int,
+        pitch: int,
+        pitch_range: int,
+        volume: int,
+        ssml: bool = False,
     ) -> io.NodeOutput:
         from ..vlogger_core.speech.espeak import synthesise
+        from ..vlogger_core.speech.srt import to_srt
 
         with runtime.work() as progress:
             audio, timings = synthesise(
@@ -91,9 +109,11 @@ class VloggerTextToSpeech(io.ComfyNode):
                 pitch=pitch,
                 pitch_range=pitch_range,
                 volume=volume,
+                ssml=ssml,
                 progress=progress,
             )
-            return io.NodeOutput(sockets.audio_to_comfy(audio), timings)
+            srt = to_srt(timings, "" if ssml else text)
+            return io.NodeOutput(sockets.audio_to_comfy(audio), timings, srt)
 
 
 class VloggerAudioEncoder(io.ComfyNode):
@@ -105,11 +125,12 @@ class VloggerAudioEncoder(io.ComfyNode):
             category="VLOGGER/speech",
             description=(
                 "Turns speech of any rate into what the motion model hears: one mel spectrogram column group for each "
-                "video frame, on the exact clock of the video."
+                "video frame, on the exact clock of the video. The output of an audio encoder (wav2vec2, Whisper) is "
+                "taken instead, for motion models that were trained on it."
             ),
-            search_aliases=["mel", "spectrogram", "audio features", "speech features", "fps"],
+            search_aliases=["mel", "spectrogram", "audio features", "speech features", "fps", "wav2vec2", "whisper"],
             inputs=[
-                io.Audio.Input("audio", tooltip="Speech: any sample rate, mono or stereo."),
+                io.Audio.Input("audio", optional=True, tooltip="Speech: any sample rate, mono or stereo."),
                 io.Float.Input(
                     "fps",
                     default=24.0,
@@ -119,16 +140,49 @@ class VloggerAudioEncoder(io.ComfyNode):
                     round=0.001,
                     tooltip="Frames a second of the video. The embedded motion model was trained at 24.",
                 ),
+                io.AudioEncoderOutput.Input(
+                    "encoded",
+                    optional=True,
+                    tooltip=(
+                        "Instead of audio: from ComfyUI's Audio Encoder Encode, for a motion model that was trained on "
+                        "such features. The embedded one was not."
+                    ),
+                ),
             ],
-            outputs=[sockets.Speech.Output("speech", tooltip="Features for VLOGGER Motion Diffusion Sampler.")],
+            outputs=[
+                sockets.Speech.Output("speech", tooltip="Features for VLOGGER Motion Diffusion Sampler."),
+                io.Image.Output("spectrogram", tooltip="A picture of the features, with the time in seconds."),
+            ],
         )
 
     @classmethod
-    def execute(cls, audio: dict, fps: float) -> io.NodeOutput:
+    def execute(cls, fps: float, audio: dict | None = None, encoded: dict | None = None) -> io.NodeOutput:
         from ..vlogger_core.clock import as_fps
         from ..vlogger_core.speech.audio import to_speech
+        from ..vlogger_core.speech.encoded import encoded_features
         from ..vlogger_core.speech.mel import mel_features
+        from ..vlogger_core.speech.spectrogram import draw_spectrogram
 
         with runtime.work() as progress:
-            speech = to_speech(sockets.audio_from_comfy(audio), progress=progress)
-            return io.NodeOutput(mel_features(speech, as_fps(fps), progress=progress))
+            if encoded is None:
+                samples = to_speech(sockets.audio_from_comfy(audio), progress=progress)
+                speech = mel_features(samples, as_fps(fps), progress=progress)
+            else:
+                speech = encoded_features(*_read_encoded(encoded, audio), as_fps(fps))
+            return io.NodeOutput(speech, sockets.image_to_comfy(draw_spectrogram(speech)))
+
+
+def _read_encoded(encoded: dict, audio: dict | None) -> tuple[Tensor, int]:
+    """The last layer of the one sound in an AUDIO_ENCODER_OUTPUT, and how many samples at 16 kHz it covers.
+
+    Raises:
+        InputError: if an audio is connected too, or there are several sounds.
+    """
+    from ..vlogger_core.errors import InputError
+
+    if audio is not None:
+        raise InputError("Connect either audio or encoded, not both: they are two ways to describe the same speech.")
+    layer = encoded["encoded_audio"]
+    if layer.ndim != 3 or layer.shape[0] != 1:
+        raise InputError(f"encoded must be of one recording. Got a tensor of {tuple(layer.shape)}.")
+    return layer[0].detach().clone(), int(encoded["audio_samples"])

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.comfyui
 NODES = {
     "VloggerExampleInput",
     "VloggerTextToSpeech",
+    "VloggerNeuralSpeech",
     "VloggerAudioEncoder",
     "VloggerMotionModel",
     "VloggerMotionSampler",

@@ -59,6 +59,24 @@ def test_joining_sentences_sounds_as_long_as_one_piece() -> None:
     assert torch.equal(joined.waveform, torch.cat(parts, dim=1))
 
 
+@pytest.mark.parametrize("voice", ["en-us", "de+f3", "en-us+whisper", "fr-fr"])
+def test_sentences_are_joined_without_clicks(voice: str) -> None:
+    with Espeak(shared_process=True) as espeak:
+        pieces = [espeak.synthesise(text, voice=voice)[0].waveform[0] for text in ("Maria am Abend.", "Vier Ave!")]
+    assert pieces[0][-200:].abs().max() < 1e-3
+    assert abs(pieces[1][0] - pieces[0][-1]) < 0.02
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_characters() -> None:
+    text = ("The quick brown fox jumps over the lazy dog. Shall we go? " * 2000)[:100_000]
+    told = []
+    audio, timings = synthesise(text, progress=lambda done, total: told.append((time.monotonic(), done)))
+    assert audio.duration_s > 5000
+    assert len(timings.words) > 18_000
+    assert max(later - earlier for (earlier, _), (later, _) in itertools.pairwise(told)) < 2
+
+
 def test_the_same_text_gives_the_same_samples(espeak: Espeak) -> None:
     audio, timings = espeak.synthesise(TEXT, voice="en-gb+f3")
     espeak.synthesise("Something else.", voice="de")

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,10 +9,20 @@ import torch
 from jaxtyping import TypeCheckError
 
 from vlogger_core import clock
+from vlogger_core.errors import InputError
 from vlogger_core.speech import load_audio, mel, to_speech
-from vlogger_core.speech.mel import SAMPLE_RATE, mel_features, mel_frames, mel_power
+from vlogger_core.speech.mel import SAMPLE_RATE, mel_features, mel_frames, mel_power, stream_mel
 
-RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(60), Fraction(8)]
+RATES = [
+    Fraction(24),
+    Fraction(25),
+    Fraction(30),
+    Fraction(24000, 1001),
+    Fraction(1013, 97),
+    Fraction(60),
+    Fraction(120),
+    Fraction(8),
+]
 HOUR = 3600 * SAMPLE_RATE
 
 
@@ -54,6 +65,41 @@ def test_a_range_is_bit_for_bit_the_whole(fps: Fraction, start: int) -> None:
     gain = mel.loudness_gain(speech)
     for stop in {start + 1, start + 30, len(whole)}:
         assert torch.equal(mel_frames(speech, fps, start, stop, gain=gain), whole[start:stop])
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("size", [701, 16000, 600000])
+def test_a_stream_is_bit_for_bit_the_whole(fps: Fraction, size: int) -> None:
+    speech = noise(30 * SAMPLE_RATE + 11)
+    streamed = list(stream_mel(speech.split(size), fps, gain=mel.loudness_gain(speech)))
+    assert torch.equal(torch.cat(streamed), mel_features(speech, fps).features)
+
+
+def test_a_stream_holds_no_more_than_it_needs() -> None:
+    given = 0
+
+    def pieces() -> Iterator[torch.Tensor]:
+        nonlocal given
+        for _ in range(120):
+            given += 1
+            yield noise(SAMPLE_RATE)
+
+    heard = 0
+    for frames in stream_mel(pieces(), Fraction(24), gain=1.0):
+        heard += len(frames)
+        assert given <= heard / 24 + 2
+    assert heard == 120 * 24
+
+
+def test_a_stream_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        next(stream_mel([torch.zeros(0)], Fraction(24), gain=1.0))
+
+
+@pytest.mark.parametrize("fps", [Fraction(7), Fraction(121), Fraction(0), Fraction(-24)])
+def test_a_frame_rate_out_of_range_is_refused(fps: Fraction) -> None:
+    with pytest.raises(InputError, match="fps must lie in 8 to 120"):
+        mel_features(noise(16000), fps)
 
 
 @pytest.mark.parametrize("fps", RATES[:-1])

@@ -1,11 +1,17 @@
 """Mel spectrogram on the clock of the video: what the motion model hears.
 
 Each video frame has `SUB_FRAMES` spectra, the windows centred in its quarters. Every centre is computed in integers
-from its index, so nothing drifts; a range of frames is bit for bit the same as in the whole.
+from its index, so nothing drifts; a range of frames is bit for bit the same as in the whole, and so are features of
+speech that comes in pieces.
+
+Loudness is normalised by a gated root mean square (not ITU BS.1770: no weighting filter, a gate 30 dB under the loud
+speech instead of its two), which brings speech to -20 dBFS and is not lowered by pauses.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -45,12 +51,49 @@ def mel_features(speech: Float[Tensor, " n"], fps: Fraction, *, progress: Progre
     `progress` counts video frames. Digital silence gives the features of silence.
 
     Raises:
+        InputError: if `fps` lies outside 8 to 120.
         ValueError: if there is no sample.
     """
+    clock.check_fps(fps)
     num_frames = clock.num_frames(speech.shape[-1], SAMPLE_RATE, fps)
     gain = loudness_gain(speech)
     features = mel_frames(speech, fps, 0, num_frames, gain=gain, progress=progress)
     return SpeechFeatures(features=features, fps=fps, kind=FEATURE_KIND)
+
+
+def stream_mel(
+    pieces: Iterable[Float[Tensor, " _"]], fps: Fraction, *, gain: float
+) -> Iterator[Float[Tensor, "_ 320"]]:
+    """The features of speech that comes piece by piece, bit for bit as of the whole, in constant memory.
+
+    Frames come out some seconds at a time, as soon as the sound around them is known. `gain` is `loudness_gain` of the
+    whole speech, or 1 for speech that is at `ACTIVE_RMS` already.
+
+    Raises:
+        InputError: if `fps` lies outside 8 to 120.
+        ValueError: if there is no sample, or a piece is no float tensor of one axis.
+    """
+    clock.check_fps(fps)
+    waiting = iter(pieces)
+    held, offset = torch.zeros(0), 0
+    ended = False
+    for first in itertools.count(0, _TILE):
+        centres = sub_frame_centres(first, first + _TILE, fps)
+        while not ended and offset + len(held) <= int(centres[-1]) + WINDOW:
+            piece = next(waiting, None)
+            ended = piece is None
+            if piece is not None:
+                _check_speech(piece, may_be_empty=True)
+                held = torch.cat([held, piece.to("cpu", torch.float32)])
+        num_samples = offset + len(held)
+        num_left = clock.num_frames(num_samples, SAMPLE_RATE, fps) - first if ended else _TILE
+        if ended and num_samples == 0:
+            raise ValueError("pieces must hold at least one sample. Got none.")
+        if num_left <= 0:
+            return
+        yield compress_power(_tile_power(held, centres - offset, gain)[:num_left])
+        passed = min(max(int(centres[-1]) - WINDOW - offset, 0), len(held))
+        held, offset = held[passed:].clone(), offset + passed
 
 
 def mel_frames(
@@ -79,20 +122,13 @@ def mel_power(
     progress: Progress = silent,
 ) -> Float[Tensor, "t 4 80"]:
     """Mel power of the frames `[start, stop)` before the logarithm, in float32."""
-    if speech.ndim != 1 or speech.numel() == 0 or not speech.is_floating_point():
-        raise ValueError(f"speech must be a float tensor [n], n > 0. Got {speech.dtype} {tuple(speech.shape)}.")
+    _check_speech(speech)
     if not 0 <= start < stop:
         raise ValueError(f"start and stop must satisfy 0 <= start < stop. Got {start}, {stop}.")
-    window = torch.hann_window(WINDOW, device=speech.device)
-    filters = mel_filters().to(speech.device)
     tiles = []
     for first in range(start - start % _TILE, stop, _TILE):
         progress(max(first - start, 0), stop - start)
-        centres = sub_frame_centres(first, first + _TILE, fps).to(speech.device)
-        with torch.autocast(speech.device.type, enabled=False):
-            spectrum = torch.fft.rfft(_windows(speech, centres) * (window * gain), n=FFT_SIZE)
-            power = (spectrum.real.square() + spectrum.imag.square()) @ filters
-        power = rearrange(power, "(t sub) mel -> t sub mel", sub=SUB_FRAMES)
+        power = _tile_power(speech, sub_frame_centres(first, first + _TILE, fps), gain)
         tiles.append(power[max(start - first, 0) : stop - first])
     progress(stop - start, stop - start)
     return torch.cat(tiles)
@@ -153,6 +189,21 @@ def _hz_to_mel(hz: float) -> float:
 
 def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HZ, _KNEE_HZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP))
+
+
+def _check_speech(speech: Float[Tensor, " n"], *, may_be_empty: bool = False) -> None:
+    if speech.ndim != 1 or not speech.is_floating_point() or (speech.numel() == 0 and not may_be_empty):
+        raise ValueError(f"speech must be a float tensor [n], n > 0. Got {speech.dtype} {tuple(speech.shape)}.")
+
+
+def _tile_power(speech: Float[Tensor, " n"], centres: Int[Tensor, " sub"], gain: float) -> Float[Tensor, "t 4 80"]:
+    """Mel power of one whole tile, whose windows are centred on these samples; silence outside the speech."""
+    device = speech.device
+    window = torch.hann_window(WINDOW, device=device)
+    with torch.autocast(device.type, enabled=False):
+        spectrum = torch.fft.rfft(_windows(speech, centres.to(device)) * (window * gain), n=FFT_SIZE)
+        power = (spectrum.real.square() + spectrum.imag.square()) @ mel_filters().to(device)
+    return rearrange(power, "(t sub) mel -> t sub mel", sub=SUB_FRAMES)
 
 
 def _windows(speech: Float[Tensor, " n"], centres: Int[Tensor, " sub"]) -> Float[Tensor, "sub 400"]:
