@@ -37,8 +37,10 @@ class VloggerPoseRenderer(io.ComfyNode):
             ),
             search_aliases=["openpose", "dwpose", "skeleton", "keypoints", "pose video", "mediapipe face"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter."),
-                sockets.Motion.Input("motion", tooltip="From VLOGGER Motion Diffusion Sampler."),
+                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
+                sockets.Motion.Input(
+                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
+                ),
                 io.Combo.Input(
                     "style",
                     options=list(_STYLES),

@@ -58,8 +58,10 @@ class VloggerControlRenderer(io.ComfyNode):
             ),
             search_aliases=["densepose", "semantic map", "control map", "conditioning video", "warp"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter."),
-                sockets.Motion.Input("motion", tooltip="From VLOGGER Motion Diffusion Sampler."),
+                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
+                sockets.Motion.Input(
+                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
+                ),
                 io.Combo.Input(
                     "map",
                     options=list(_MAPS),
@@ -107,8 +109,10 @@ class VloggerWarpPreview(io.ComfyNode):
             ),
             search_aliases=["talking photo", "animate portrait", "preview motion", "talking avatar"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter."),
-                sockets.Motion.Input("motion", tooltip="From VLOGGER Motion Diffusion Sampler."),
+                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
+                sockets.Motion.Input(
+                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
+                ),
                 widgets.short_side(step=2),
                 widgets.rasteriser(),
             ],
