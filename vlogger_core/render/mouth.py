@@ -37,6 +37,8 @@ TEETH_SHOWN_M = 0.003
 """How far the upper teeth reach below the upper lip at rest; less would hide them from every opening of speech."""
 INCISORS_M = 0.008
 """They reach this far to either side."""
+TOOTH_GREYNESS = 0.75
+"""Least over greatest channel from which a bright colour may be that of teeth."""
 SUPERSAMPLING = 3
 
 
@@ -271,4 +273,6 @@ def _tooth_colour(scene: Scene, light: Tensor) -> Tensor:
         return drawn
     luma = seen.mean(0)
     bright = seen[:, luma >= luma.quantile(0.7)].mean(1)
-    return bright if bright.mean() > 0.7 * drawn.mean() else drawn
+    # Lips and skin, where the fit opens a mouth that the photo does not, are as bright but redder.
+    is_teeth = bright.mean() > 0.7 * drawn.mean() and bright.min() > TOOTH_GREYNESS * bright.max()
+    return bright if is_teeth else drawn
