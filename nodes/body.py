@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import runtime, sockets
+from . import runtime, sockets, widgets
 
 
 class VloggerBodyFitter(io.ComfyNode):
@@ -23,35 +23,9 @@ class VloggerBodyFitter(io.ComfyNode):
             inputs=[
                 io.Image.Input("image", tooltip="One photo of a person whose face is seen; 512 px or more is best."),
                 sockets.BodyModel.Input("body_model", tooltip="From VLOGGER Body Model."),
-                io.Combo.Input(
-                    "landmarks",
-                    options=["auto", "mediapipe", "cascade"],
-                    default="auto",
-                    tooltip=(
-                        "What finds face and joints where none are wired in. auto: mediapipe if it is installed, else "
-                        "the cascade, with a warning. cascade: OpenCV's LBP face cascade, as scikit-image ships it, "
-                        "and VLOGGER's own face regressor: a frontal upright face, no arms."
-                    ),
-                ),
-                io.Int.Input(
-                    "face_index",
-                    default=0,
-                    min=0,
-                    max=31,
-                    tooltip="Which person, if the photo shows several: 0 is the largest face, 1 the next.",
-                ),
-                io.Float.Input(
-                    "fov_deg",
-                    default=0.0,
-                    min=0.0,
-                    max=120.0,
-                    step=0.5,
-                    advanced=True,
-                    tooltip=(
-                        "Diagonal field of view of the camera in degrees, if you know it: about 75 for a phone's main "
-                        "camera, 28 for a portrait lens. 0 lets the fit estimate it."
-                    ),
-                ),
+                widgets.landmarks(),
+                widgets.person("face_index", where="the photo shows"),
+                widgets.fov_deg(),
                 sockets.PoseKeypoint.Input(
                     "pose_keypoint",
                     optional=True,

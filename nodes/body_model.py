@@ -53,8 +53,8 @@ class VloggerBodyModel(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, body: str, shape_components: int = 16) -> tuple[float, int]:
-        path = runtime.BODIES.path(body)
-        return (path.stat().st_mtime if path else 0.0, shape_components if path else 0)
+        changed_s = runtime.BODIES.changed_s(body)
+        return (changed_s, shape_components if changed_s else 0)
 
     @classmethod
     def execute(cls, body: str, shape_components: int = 16) -> io.NodeOutput:

@@ -39,8 +39,7 @@ class VloggerMotionModel(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, weights: str) -> float:
-        path = runtime.MOTIONS.path(weights)
-        return path.stat().st_mtime if path else 0.0
+        return runtime.MOTIONS.changed_s(weights)
 
     @classmethod
     def execute(cls, weights: str) -> io.NodeOutput:

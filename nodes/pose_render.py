@@ -37,10 +37,8 @@ class VloggerPoseRenderer(io.ComfyNode):
             ),
             search_aliases=["openpose", "dwpose", "skeleton", "keypoints", "pose video", "mediapipe face"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
-                sockets.Motion.Input(
-                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
-                ),
+                widgets.body(),
+                widgets.motion(),
                 io.Combo.Input(
                     "style",
                     options=list(_STYLES),
@@ -100,7 +98,7 @@ class VloggerFaceVideo(io.ComfyNode):
             ),
             search_aliases=["wan animate", "face_video", "face crop", "crop face"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
+                widgets.body(),
                 sockets.Motion.Input("motion", tooltip="How that body moves."),
                 io.Image.Input(
                     "frames",

@@ -58,10 +58,8 @@ class VloggerControlRenderer(io.ComfyNode):
             ),
             search_aliases=["densepose", "semantic map", "control map", "conditioning video", "warp"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
-                sockets.Motion.Input(
-                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
-                ),
+                widgets.body(),
+                widgets.motion(),
                 io.Combo.Input(
                     "map",
                     options=list(_MAPS),
@@ -109,10 +107,8 @@ class VloggerWarpPreview(io.ComfyNode):
             ),
             search_aliases=["talking photo", "animate portrait", "preview motion", "talking avatar"],
             inputs=[
-                sockets.Body.Input("body", tooltip="From VLOGGER Body Fitter or VLOGGER Body Tracker."),
-                sockets.Motion.Input(
-                    "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
-                ),
+                widgets.body(),
+                widgets.motion(),
                 widgets.short_side(step=2),
                 widgets.rasteriser(),
             ],

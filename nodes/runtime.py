@@ -70,6 +70,11 @@ class ModelFolder:
             raise InputError(problem)
         return None if choice == self.shipped else Path(folder_paths.get_full_path_or_raise(self._key, choice))
 
+    def changed_s(self, choice: str) -> float:
+        """When the file of a choice was last written; 0 for what the pack ships. Raises as `path` does."""
+        path = self.path(choice)
+        return path.stat().st_mtime if path else 0.0
+
 
 MOTIONS = ModelFolder(
     shipped="embedded",

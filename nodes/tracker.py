@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import runtime, sockets
+from . import runtime, sockets, widgets
 
 if TYPE_CHECKING:
     from ..vlogger_core.body.landmarks import PhotoLandmarks
-
-_FPS_TIP = "Frames a second of the video, from Get Video Components; 23.976, 29.97 and 59.94 are taken exactly."
-_FOV_TIP = (
-    "Diagonal field of view of the camera in degrees, if you know it: about 75 for a phone, 28 for a portrait "
-    "lens. 0 lets the fit estimate it."
-)
 
 
 class _Frames:
@@ -60,24 +54,10 @@ class VloggerBodyTracker(io.ComfyNode):
                     "frames", tooltip="The frames of a video of one shot in which the face is seen most of the time."
                 ),
                 sockets.BodyModel.Input("body_model", tooltip="From VLOGGER Body Model."),
-                io.Float.Input("fps", default=25.0, min=8.0, max=120.0, step=0.001, tooltip=_FPS_TIP),
-                io.Combo.Input(
-                    "landmarks",
-                    options=["auto", "mediapipe", "cascade"],
-                    default="auto",
-                    tooltip=(
-                        "What finds face and joints where none are wired in. auto: mediapipe if it is installed, else "
-                        "the cascade, with a warning. cascade: a frontal upright face, hardly any expression, no arms."
-                    ),
-                ),
-                io.Int.Input(
-                    "face_index",
-                    default=0,
-                    min=0,
-                    max=31,
-                    tooltip="Which person, if the first frames show several: 0 is the largest face, 1 the next.",
-                ),
-                io.Float.Input("fov_deg", default=0.0, min=0.0, max=120.0, step=0.5, advanced=True, tooltip=_FOV_TIP),
+                widgets.clip_fps(),
+                widgets.landmarks(),
+                widgets.person("face_index", where="the first frames show"),
+                widgets.fov_deg(),
                 sockets.PoseKeypoint.Input(
                     "pose_keypoint",
                     optional=True,
@@ -156,14 +136,8 @@ class VloggerKeypointsToMotion(io.ComfyNode):
             search_aliases=["2d to 3d", "lift pose", "dwpose", "openpose", "motion capture", "retarget"],
             inputs=[
                 sockets.BodyModel.Input("body_model", tooltip="From VLOGGER Body Model."),
-                io.Float.Input("fps", default=25.0, min=8.0, max=120.0, step=0.001, tooltip=_FPS_TIP),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=31,
-                    tooltip="Which person, if the first frames show several: 0 is the largest, 1 the next.",
-                ),
+                widgets.clip_fps(),
+                widgets.person("person", where="the first frames show", counted="largest"),
                 io.Int.Input(
                     "width",
                     default=0,
@@ -178,7 +152,7 @@ class VloggerKeypointsToMotion(io.ComfyNode):
                     max=16384,
                     tooltip="Pixels of the video that the keypoints were made from; 0 takes what pose_keypoint says.",
                 ),
-                io.Float.Input("fov_deg", default=0.0, min=0.0, max=120.0, step=0.5, advanced=True, tooltip=_FOV_TIP),
+                widgets.fov_deg(),
                 sockets.PoseKeypoint.Input(
                     "pose_keypoint",
                     optional=True,

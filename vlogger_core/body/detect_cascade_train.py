@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from ..names import EXPRESSION_INDEX
 from .anny_model import load_anny
+from .face_outlines import INNER_LIPS
 from .face_regressor import FaceRegressor, apply, apply_inverse, describe, eye_frame, similarity
 from .protocol import BodyModel
 
@@ -44,7 +45,6 @@ _EXPRESSIONS = (
     (("browDownLeft", "browDownRight"), 0.8),
 )
 """What faces are made to do, and the most of it."""
-INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 
 Photo = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "478 2"]]
 

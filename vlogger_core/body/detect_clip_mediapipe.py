@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from mediapipe.python.solutions.face_detection import FaceDetection
 from mediapipe.python.solutions.face_mesh import FaceMesh
@@ -27,6 +26,7 @@ from .detect_mediapipe import (
     Box,
     assign_hands,
     crop_box,
+    doubt_behind,
     face_boxes,
     face_mesh,
     resize_pixels,
@@ -49,7 +49,6 @@ FORGET_AFTER = 25
 """A face lost for as many frames may come back anywhere."""
 
 _FACING_DEG = 40.0, MAX_YAW_DEG
-_COVERED_CONFIDENCE = 0.15
 _MIN_WRIST = 0.3
 
 
@@ -257,10 +256,7 @@ def detect_clip(
 def _landmarks(pixels: np.ndarray, face: np.ndarray, *parts: np.ndarray) -> PhotoLandmarks:
     face, (body, left_hand, right_hand) = face.copy(), (part.copy() for part in parts)
     for hand in (left_hand, right_hand):
-        if hand[:, 2].any():
-            hull = cv2.convexHull(hand[:, :2].astype(np.float32))
-            covered = [cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in face[:, :2]]
-            face[covered, 2] = np.minimum(face[covered, 2], _COVERED_CONFIDENCE)
+        doubt_behind(face, hand)
     return to_landmarks(pixels, face, body, left_hand, right_hand)
 
 

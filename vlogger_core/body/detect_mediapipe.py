@@ -53,7 +53,9 @@ def detect(pixels: np.ndarray, face_index: int, progress: Progress = silent) -> 
     box = choose_face(list(meshes), face_index)
     face = np.concatenate((meshes[box][:, :2], np.ones((NUM_FACE_POINTS, 1))), 1)
     body, left_hand, right_hand = _body_and_hands(pixels, box, progress, alone=len(meshes) == 1)
-    doubt_covered_face(face, (left_hand, right_hand))
+    for hand in (left_hand, right_hand):
+        if (share := doubt_behind(face, hand)) > 0.05:
+            _log.warning("A hand covers %.0f %% of the face: what is behind it will be guessed.", 100 * share)
     return to_landmarks(pixels, face, body, left_hand, right_hand)
 
 
@@ -263,14 +265,11 @@ def assign_hands(
             taken.add(i)
 
 
-def doubt_covered_face(face: np.ndarray, hands: tuple[np.ndarray, np.ndarray]) -> None:
-    """Lower the confidence of face points that lie behind a hand: there the mesh is a guess."""
-    for hand in hands:
-        if not hand[:, 2].any():
-            continue
-        hull = cv2.convexHull(hand[:, :2].astype(np.float32))
-        covered = [cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in face[:, :2]]
-        share = float(np.mean(covered))
-        face[covered, 2] = _COVERED_FACE_CONFIDENCE
-        if share > 0.05:
-            _log.warning("A hand covers %.0f %% of the face: what is behind it will be guessed.", 100 * share)
+def doubt_behind(face: np.ndarray, hand: np.ndarray) -> float:
+    """Lower the confidence of face points that lie behind a hand: there the mesh is a guess. Returns their share."""
+    if not hand[:, 2].any():
+        return 0.0
+    hull = cv2.convexHull(hand[:, :2].astype(np.float32))
+    covered = [cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in face[:, :2]]
+    face[covered, 2] = np.minimum(face[covered, 2], _COVERED_FACE_CONFIDENCE)
+    return float(np.mean(covered))

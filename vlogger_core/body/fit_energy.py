@@ -10,11 +10,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..names import JOINT_INDEX
-from .fit_joints3d import BoneTargets
+from .fit_joints3d import BoneTargets, Joints3d, known_bones
 from .fit_outline import Outline
-from .fit_priors import PosePrior, expression_cost
+from .fit_priors import (
+    EXIF_SIGMA_DEG,
+    FOV_DEG,
+    FOV_SIGMA_DEG,
+    PosePrior,
+    expression_cost,
+    expression_sigma,
+    shape_mean,
+    shape_sigma,
+)
 from .fit_targets import TARGET_JOINTS, FitBody, FitTargets
-from .protocol import PosedBody, RestBody
+from .landmarks import PhotoLandmarks
+from .protocol import BodyModel, PosedBody, RestBody
 from .vertex_points import hand_joints
 
 HEAD = JOINT_INDEX["head"]
@@ -61,6 +71,33 @@ class FitEnergy:
     outline: Outline | None = None
     """Where the person is, for a body that has outline vertices."""
 
+    @staticmethod
+    def build(
+        model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None, joints3d: Joints3d | None = None
+    ) -> FitEnergy:
+        """Of a body in a photo, with the priors of portraits.
+
+        Args:
+            fov_deg: of the camera, if it is known.
+            joints3d: the person in space, if that is known.
+        """
+        mean = shape_mean(model)
+        unbounded = torch.tensor([[-3.0, 3.0]]).expand(len(mean), 2)
+        return FitEnergy(
+            body=FitBody.build(model),
+            targets=FitTargets.build(landmarks, model.face_landmark_weight),
+            width=landmarks.width,
+            height=landmarks.height,
+            fov_prior_deg=FOV_DEG if fov_deg is None else fov_deg,
+            fov_sigma_deg=FOV_SIGMA_DEG if fov_deg is None else EXIF_SIGMA_DEG,
+            pose_prior=PosePrior.build(),
+            shape_mean=mean,
+            shape_sigma=shape_sigma(model.shape_names),
+            shape_range=getattr(model, "shape_range", unbounded),
+            expression_sigma=expression_sigma(),
+            bones={} if joints3d is None else known_bones(joints3d),
+        )
+
     def pose(self, state: FitState, rest: RestBody | None = None) -> PosedBody:
         """The bodies in the world, their head where the state says."""
         model = self.body.model
@@ -101,10 +138,19 @@ class FitEnergy:
 
     def prior(self, state: FitState) -> Float[Tensor, "t"]:
         """Pose, expression, shape and field of view."""
-        shape = ((state.shape - self.shape_mean) / self.shape_sigma).square().sum() / 2
-        fov = ((state.fov_deg - self.fov_prior_deg) / self.fov_sigma_deg).square() / 2
         pose = self.pose_prior.cost(state.joint_rotvec).sum(1)
-        return pose + expression_cost(state.expression, self.expression_sigma) + shape + fov
+        expression = expression_cost(state.expression, self.expression_sigma)
+        return pose + expression + self.person_prior(state.shape, state.fov_deg)
+
+    def person_prior(self, shape: Float[Tensor, " d"], fov_deg: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Shape and field of view."""
+        unlikely = ((shape - self.shape_mean) / self.shape_sigma).square().sum() / 2
+        return unlikely + ((fov_deg - self.fov_prior_deg) / self.fov_sigma_deg).square() / 2
+
+    def beyond_range(self, shape: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """How far outside its range each entry of a shape code is; 0 inside."""
+        low, high = self.shape_range.unbind(1)
+        return (low - shape).relu() + (shape - high).relu()
 
     def trunk(self, state: FitState, rest: RestBody | None = None) -> Float[Tensor, " t"]:
         """The energy without the arms: while they still hang anyhow, they must not pull the body."""

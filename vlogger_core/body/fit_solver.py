@@ -115,8 +115,7 @@ def search(
 
 
 def _walls(energy: FitEnergy, state: FitState) -> Float[Tensor, ""]:
-    low, high = energy.shape_range.unbind(1)
-    shape = (low - state.shape).relu() + (state.shape - high).relu()
+    shape = energy.beyond_range(state.shape)
     expression = (-state.expression).relu() + (state.expression - 1).relu()
     return (shape / _WALL["shape"]).square().sum() + (expression / _WALL["expression"]).square().sum()
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..datatypes import Camera
 from ..errors import InputError
 from ..names import EXPRESSION_INDEX, JOINT_INDEX
+from ..render.camera import unproject
 from ..rotation import rotmat_to_rotvec, rotvec_to_rotmat
 from .fit_energy import HEAD, FitState
 from .fit_priors import PosePrior
 from .fit_targets import FitBody, FitTargets
+from .head_pose import known_points, solve_head
 
-_TO_CV = np.diag([1.0, -1.0, -1.0])
-"""Our camera looks along -Z with Y up, OpenCV's along +Z with Y down."""
-_MIN_POINTS = 6
+EYES_M = 0.06
+"""Between the eyes: how far away a head is guessed to be follows from it."""
+MAX_TURN_DEG = 80.0
+"""A head that is found to be turned further is not believed."""
 
 _ARM_GUESSES_DEG = ((-78, 0, -10), (-72, 0, -75), (-68, 45, -85), (-55, 60, -110), (-60, -25, -100))
 """How the left arm may be held: shoulder about z after its twist about x, and the elbow about y."""
@@ -38,40 +40,24 @@ def start(
     joint_rotvec = PosePrior.build().mean.clone()[None]
     expression = torch.zeros(1, len(EXPRESSION_INDEX))
     posed = body.model.pose(body.model.rest(shape), torch.zeros_like(joint_rotvec), torch.zeros(1, 3), expression)
-    known = targets.face.weight > 0.05 * targets.face.weight.max()
-    if int(known.sum()) < _MIN_POINTS or targets.face.weight.max() <= 0:
+    known = known_points(targets.face) if targets.face.weight.max() > 0 else None
+    if known is None:
         raise InputError(
             "Too few face points are known to place the head. Use a photo that shows the whole face, or another "
             "landmark source."
         )
-    points = (body.face(posed)[0] - posed.joints[0, HEAD])[known].double().numpy() @ _TO_CV
-    pixels = targets.face.xy[known].double().numpy()
-    f_px = math.hypot(width, height) / 2 / math.tan(math.radians(fov_deg) / 2)
-    intrinsics = np.array([[f_px, 0, width / 2], [0, f_px, height / 2], [0, 0, 1]])
-    eye_m = 0.06
-    depth = f_px * eye_m / targets.eye_distance
-    centre = pixels.mean(0)
-    guess_t = np.array([(centre[0] - width / 2) / f_px * depth, (centre[1] - height / 2) / f_px * depth, depth])
-    found, rotvec, translation = cv2.solvePnP(
-        points,
-        pixels,
-        intrinsics,
-        None,
-        np.zeros(3),
-        guess_t.copy(),
-        useExtrinsicGuess=True,
-        flags=cv2.SOLVEPNP_ITERATIVE,
-    )
-    rotation, head = cv2.Rodrigues(rotvec)[0], translation.ravel()
-    turned = math.degrees(float(np.linalg.norm(rotvec)))
-    if not found or head[2] <= 0 or turned > 80 or not np.isfinite(head).all():
-        rotation, head = np.eye(3), guess_t
-    rotation = torch.from_numpy(_TO_CV @ rotation @ _TO_CV).float()
+    camera = Camera(fov_deg=fov_deg, width=width, height=height)
+    points, pixels = (body.face(posed)[0] - posed.joints[0, HEAD])[known], targets.face.xy[known]
+    depth = torch.tensor(camera.f_px * EYES_M / targets.eye_distance)
+    head, rotation = unproject(pixels.mean(0), depth, camera), torch.eye(3)
+    placed = solve_head(points, pixels, camera, head, rotation)
+    if placed is not None and placed[0][2] < 0 and rotmat_to_rotvec(placed[1]).norm() <= math.radians(MAX_TURN_DEG):
+        head, rotation = placed
     half = rotmat_to_rotvec(rotation) / 2
     joint_rotvec[0, JOINT_INDEX["neck"]] = half
     joint_rotvec[0, HEAD] = half
     return FitState(
-        head=torch.from_numpy(_TO_CV @ head).float()[None],
+        head=head[None],
         fov_deg=torch.tensor(float(fov_deg)),
         joint_rotvec=joint_rotvec,
         shape=shape.clone(),

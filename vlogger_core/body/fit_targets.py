@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..names import JOINT_INDEX
+from .face_outlines import EYELIDS, FACE_OVAL, LIPS
 from .landmarks import BODY_POINTS, NUM_HAND_POINTS, PhotoLandmarks
 from .protocol import BodyModel, PosedBody
 from .vertex_points import fingertips, hand_points
@@ -23,18 +24,6 @@ HAND_SIGMA, HAND_RHO = 0.006, 0.04
 """As shares of the image diagonal."""
 MIN_CONFIDENCE = 0.2
 
-EYELIDS = (
-    33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
-    263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249,
-)  # fmt: skip
-LIPS = (
-    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
-    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
-)  # fmt: skip
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
 _IRISES = tuple(range(468, 478))
 _FEATURE_WEIGHT = 2.0
 """Lids, lips, irises and outline carry the picture: they count more than cheeks."""

@@ -23,12 +23,11 @@ from ..progress import Progress, silent
 from ..render.raster import rasterise
 from ..threads import one_thread
 from .fit_energy import FitEnergy, FitState, arm_joints
-from .fit_joints3d import Joints3d, known_bones
+from .fit_joints3d import Joints3d
 from .fit_outline import Outline, outline_vertices
-from .fit_priors import EXIF_SIGMA_DEG, FOV_DEG, FOV_SIGMA_DEG, PosePrior, expression_sigma, shape_mean, shape_sigma
 from .fit_solver import minimise, search
 from .fit_start import arm_guesses, start
-from .fit_targets import FACE_EVIDENCE, FitBody, FitTargets
+from .fit_targets import FACE_EVIDENCE, FitBody
 from .landmarks import PhotoLandmarks, gather_landmarks
 from .matte import person_matte
 from .protocol import BodyModel
@@ -120,7 +119,7 @@ def fit_photo(
                 f"up to {MAX_ROLL_DEG:.0f} degrees are understood."
             )
         body = model.to("cpu")
-        energy = _energy(body, landmarks, fov_deg, joints3d)
+        energy = FitEnergy.build(body, landmarks, fov_deg, joints3d)
         first = steps.total - steps.all
         state = _fit_parts(energy, steps, _share(progress, detection, first, total))
         if mask is None:
@@ -151,25 +150,6 @@ def fit_photo(
 def _share(progress: Progress, before: int, length: int, whole: int) -> Progress:
     """Progress of a part that begins after `before` of `whole` and counts `length` of it."""
     return lambda done, total: progress(before + length * done // total, whole)
-
-
-def _energy(model: BodyModel, landmarks: PhotoLandmarks, fov_deg: float | None, joints3d: Joints3d | None) -> FitEnergy:
-    mean = shape_mean(model)
-    unbounded = torch.tensor([[-3.0, 3.0]]).expand(len(mean), 2)
-    return FitEnergy(
-        body=FitBody.build(model),
-        targets=FitTargets.build(landmarks, model.face_landmark_weight),
-        width=landmarks.width,
-        height=landmarks.height,
-        fov_prior_deg=FOV_DEG if fov_deg is None else fov_deg,
-        fov_sigma_deg=FOV_SIGMA_DEG if fov_deg is None else EXIF_SIGMA_DEG,
-        pose_prior=PosePrior.build(),
-        shape_mean=mean,
-        shape_sigma=shape_sigma(model.shape_names),
-        shape_range=getattr(model, "shape_range", unbounded),
-        expression_sigma=expression_sigma(),
-        bones={} if joints3d is None else known_bones(joints3d),
-    )
 
 
 class _Tick:

@@ -14,7 +14,7 @@ from ..render.camera import project
 from ..render.raster import rasterise
 from ..render.scene import resize
 from .face_doubts import LOW_CONFIDENCE
-from .fit_targets import FACE_OVAL
+from .face_outlines import FACE_OVAL
 from .landmarks import PhotoLandmarks
 
 MIN_SIDE, MAX_SIDE = 768, 1024

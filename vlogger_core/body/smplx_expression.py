@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX
 from ..progress import Progress, silent
-from .fit_targets import EYELIDS, LIPS
+from .face_outlines import EYELIDS, LIPS
 from .protocol import BodyModel
 from .smplx_landmarks import NUM_LANDMARKS
 

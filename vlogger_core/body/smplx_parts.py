@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ..names import PART_INDEX, SMPLX_JOINTS
 from .eyeballs import on_iris
-from .face_outlines import BROWS, inside_polygon
-from .fit_targets import EYELIDS, LIPS
+from .face_outlines import BROWS, EYELIDS, LIPS, inside_polygon
 from .landmark_table import LandmarkTable
 
 EYES = (EYELIDS[:16], EYELIDS[16:])

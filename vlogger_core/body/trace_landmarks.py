@@ -28,17 +28,14 @@ from ..render.raster import Raster, rasterise
 from .anny_landmarks import ASSET
 from .anny_model import AnnyBody, load_anny
 from .eyeballs import IRIS_RADIUS_M, eyeball
+from .face_outlines import EYELIDS, INNER_LIPS
 from .landmarks import LEFT_IRIS, RIGHT_IRIS
 
 logger = logging.getLogger(__name__)
 
 SIZE, FOV_DEG, DISTANCE_M = 1024, 22.0, 1.1
-LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246,
-        263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)  # fmt: skip
-"""The rims of the lids."""
 LID_CORNERS = (33, 246, 7, 133, 173, 155, 263, 466, 249, 362, 398, 382)
 """Those near the corners, where no eyeball shows beside the rim."""
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 UPPER_INNER_LIP = tuple(i for i in INNER_LIPS if i not in (*LOWER_INNER_LIP, 78, 308))
 IRISES = ((RIGHT_IRIS, -1.0), (LEFT_IRIS, 1.0))
@@ -111,8 +108,8 @@ def surface_points(
     lip_rim = binary_dilation(inside, iterations=2) & is_part["lips"]
 
     rows = np.arange(SIZE)[:, None]
-    groups = [(skin, [i for i in range(468) if i not in LIDS and i not in INNER_LIPS])]
-    groups += [(lid_rim, [i for i in LIDS if i not in LID_CORNERS]), (is_part["lids"], LID_CORNERS)]
+    groups = [(skin, [i for i in range(468) if i not in EYELIDS and i not in INNER_LIPS])]
+    groups += [(lid_rim, [i for i in EYELIDS if i not in LID_CORNERS]), (is_part["lids"], LID_CORNERS)]
     if mouth_open:
         middle = float(pixels[[13, 14], 1].mean())
         groups += [(lip_rim & (rows > middle), LOWER_INNER_LIP), (lip_rim & (rows < middle), UPPER_INNER_LIP)]
@@ -250,8 +247,8 @@ def trace(body: AnnyBody) -> dict[str, Tensor]:
     skin = torch.stack([allowed[name] for name in SKIN]).any(0)
     on_jaw = goes_with_jaw(body)
     for landmarks, faces in (
-        ([i for i in range(468) if i not in LIDS and i not in INNER_LIPS], body.faces[skin]),
-        (list(LIDS), body.faces[allowed["lids"]]),
+        ([i for i in range(468) if i not in EYELIDS and i not in INNER_LIPS], body.faces[skin]),
+        (list(EYELIDS), body.faces[allowed["lids"]]),
         ([78, 308], body.faces[allowed["lips"]]),
         (list(UPPER_INNER_LIP), body.faces[allowed["lips"] & ~on_jaw]),
         (list(LOWER_INNER_LIP), body.faces[allowed["lips"] & on_jaw]),

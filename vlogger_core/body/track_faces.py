@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,18 +14,16 @@ from ..names import EXPRESSION_INDEX, JOINT_INDEX
 from ..rotation import rotmat_to_rotvec, rotvec_to_rotmat
 from .fit_energy import HEAD
 from .fit_targets import FitTargets
+from .head_pose import known_points, solve_head
 from .track_energy import Poses, TrackEnergy
 from .track_targets import ClipTargets
 
 _CHAIN = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
-_MIN_POINTS = 6
 _BLINKS = [EXPRESSION_INDEX["eyeBlinkRight"], EXPRESSION_INDEX["eyeBlinkLeft"]]
 _JAW, _CLOSE = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
 _BLINKING, _SEALED_SHARE = 0.3, 0.7
 LIPS_PER_JAW = 0.55
 """How far `jawOpen = 1` parts the lips, as a share of the eye distance."""
-_TO_CV = np.diag([1.0, -1.0, -1.0])
-"""Our camera looks along -Z with Y up, OpenCV's along +Z with Y down."""
 
 
 def place_faces(energy: TrackEnergy, targets: ClipTargets, last: Poses) -> Poses:
@@ -99,22 +95,13 @@ def _place(
     rotation: Float[Tensor, "3 3"],
 ) -> tuple[Float[Tensor, "3"], Float[Tensor, "3 3"]]:
     """Head joint and rotation under which a rigid face lies on a frame's points, from a guess (perspective-n-point)."""
-    known = frame.face.weight > 0.05 * frame.face.weight.max()
-    if int(known.sum()) < _MIN_POINTS:
+    known = known_points(frame.face)
+    if known is None:
         return head, rotation
-    points = local[known].double().numpy() @ _TO_CV
-    pixels = frame.face.xy[known].double().numpy()
-    f_px = camera.f_px
-    intrinsics = np.array([[f_px, 0, camera.width / 2], [0, f_px, camera.height / 2], [0, 0, 1]])
-    rotvec = cv2.Rodrigues(_TO_CV @ rotation.double().numpy() @ _TO_CV)[0]
-    guess = _TO_CV @ head.double().numpy()
-    found, rotvec, placed = cv2.solvePnP(
-        points, pixels, intrinsics, None, rotvec, guess.copy(), useExtrinsicGuess=True, flags=cv2.SOLVEPNP_ITERATIVE
-    )
-    if not found or not np.isfinite(placed).all() or not 0.5 < placed.ravel()[2] / guess[2] < 2:
+    placed = solve_head(local[known], frame.face.xy[known], camera, head, rotation)
+    if placed is None or not 0.5 < float(placed[0][2] / head[2]) < 2:
         return head, rotation
-    turned = _TO_CV @ cv2.Rodrigues(rotvec)[0] @ _TO_CV
-    return torch.from_numpy(_TO_CV @ placed.ravel()).float(), torch.from_numpy(turned).float()
+    return placed
 
 
 def _chain_rotation(joint_rotvec: Float[Tensor, "55 3"], last: str = "head") -> Float[Tensor, "3 3"]:

@@ -16,17 +16,8 @@ from ..datatypes import BodyFit
 from ..names import ARKIT_EXPRESSIONS, JOINT_INDEX
 from .expression import MOUTH
 from .fit_energy import HEAD, FitEnergy
-from .fit_priors import (
-    EXIF_SIGMA_DEG,
-    FOV_DEG,
-    FOV_SIGMA_DEG,
-    PosePrior,
-    expression_sigma,
-    shape_mean,
-    shape_sigma,
-)
+from .fit_priors import expression_sigma
 from .fit_solver import FOV_SCALE_DEG
-from .fit_targets import FitBody, FitTargets
 from .gaze import GAZE_DEG
 from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, PhotoLandmarks
 from .protocol import PosedBody
@@ -140,20 +131,7 @@ def _key_energy(fit: BodyFit, landmarks: PhotoLandmarks, fps: float, fov_deg: fl
             sigma[i] = _LIPS_SIGMA
         elif name in _KEY_SIGMA:
             sigma[i] = _KEY_SIGMA[name]
-    mean = shape_mean(fit.model)
-    photo = FitEnergy(
-        body=FitBody.build(fit.model),
-        targets=FitTargets.build(landmarks, fit.model.face_landmark_weight),
-        width=landmarks.width,
-        height=landmarks.height,
-        fov_prior_deg=FOV_DEG if fov_deg is None else fov_deg,
-        fov_sigma_deg=FOV_SIGMA_DEG if fov_deg is None else EXIF_SIGMA_DEG,
-        pose_prior=PosePrior.build(),
-        shape_mean=mean,
-        shape_sigma=shape_sigma(fit.model.shape_names),
-        shape_range=getattr(fit.model, "shape_range", torch.tensor([[-3.0, 3.0]]).expand(len(mean), 2)),
-        expression_sigma=sigma,
-    )
+    photo = replace(FitEnergy.build(fit.model, landmarks, fov_deg), expression_sigma=sigma)
     return TrackEnergy(
         photo=photo,
         fov_deg=torch.tensor(fit.camera.fov_deg),
@@ -187,13 +165,8 @@ def _as_poses(fit: BodyFit, energy: TrackEnergy) -> Poses:
 
 def _person_cost(energy: TrackEnergy) -> Float[Tensor, ""]:
     """How unlikely shape and camera are."""
-    photo, shape = energy.photo, energy.shape
-    low, high = photo.shape_range.unbind(1)
-    beyond = (low - shape).relu() + (shape - high).relu()
-    unlikely = ((shape - photo.shape_mean) / photo.shape_sigma).square().sum() / 2 + (
-        beyond / _SHAPE_WALL
-    ).square().sum()
-    return unlikely + ((energy.fov_deg - photo.fov_prior_deg) / photo.fov_sigma_deg).square() / 2
+    beyond = energy.photo.beyond_range(energy.shape)
+    return energy.photo.person_prior(energy.shape, energy.fov_deg) + (beyond / _SHAPE_WALL).square().sum()
 
 
 @dataclass(frozen=True, kw_only=True)

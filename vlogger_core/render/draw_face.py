@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..body.fit_targets import EYELIDS, FACE_OVAL, LIPS
+from ..body.face_outlines import EYELIDS, FACE_OVAL, LIPS
 from ..body.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..body.protocol import BodyModel
 from .keypoints import PosePoints, known_face_points

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..body.fit_targets import FACE_OVAL
+from ..body.face_outlines import FACE_OVAL
 from ..body.landmarks import BODY_POINTS, NUM_HAND_POINTS, PhotoLandmarks
 from ..body.pose_keypoint import to_pose_keypoint
 from ..body.protocol import BodyModel, PosedBody
