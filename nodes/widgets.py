@@ -18,7 +18,8 @@ def body() -> io.Input:
 def motion() -> io.Input:
     """How that body moves."""
     return sockets.Motion.Input(
-        "motion", tooltip="From VLOGGER Motion Diffusion Sampler, Body Tracker or Keypoints to Motion."
+        "motion",
+        tooltip="From VLOGGER Motion Diffusion Sampler, Load Motion, Body Tracker or Keypoints to Motion.",
     )
 
 

@@ -13,9 +13,12 @@ from .errors import InputError, ToolError
 
 _COMMANDS = {
     ("data", "speech-corpus"): ("data.speech_corpus", "synthesise speech with exact times and its motion"),
+    ("data", "face-motion"): ("data.face_motion", "check recordings of a face rig against their speech"),
+    ("data", "motion-folder"): ("data.motion_folder", "make training shards of your own recordings"),
     ("render", "map"): ("render.side_by_side", "film a control map beside the moving photo"),
     ("train", "motion"): ("train.motion", "train the motion model M"),
     ("evaluate", "fit"): ("evaluate.fit", "measure how well bodies are fitted to photos and clips"),
+    ("evaluate", "motion"): ("evaluate.motion", "measure how well the motion model follows speech"),
 }
 """Commands with a module of their own, which offers `add_arguments(parser)` and `run(args)`. What `run` returns, if
 anything, is the exit code."""
@@ -68,8 +71,11 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .mp4 file to write")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another motion (%(default)s)")
     parser.add_argument("--size", type=int, default=512, help="pixels of the video's shorter side (%(default)s)")
-    parser.add_argument("--steps", type=int, default=10, help="diffusion steps of the motion (%(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="diffusion steps of the motion (%(default)s)")
     parser.add_argument("--guidance", type=float, default=1.1, help="guidance of the motion, 1 is none (%(default)s)")
+    _add_controls(
+        parser.add_argument_group("how much of the motion is shown", "factors: 0 is none, 1 as sampled, 2 twice")
+    )
     parser.add_argument("--face", type=int, default=0, help="which face of the photo, 0 is the largest (%(default)s)")
     parser.add_argument(
         "--landmarks",
@@ -92,12 +98,32 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_generate)
 
 
+_AMOUNTS = {
+    "expression": "lips, jaw, cheeks, nose and brows",
+    "head": "neck and head",
+    "torso": "chest, collarbones and sway",
+    "hands": "shoulders, arms, wrists and fingers",
+    "energy": "head, torso, hands and brows together, not the lips",
+    "idle": "the same while nobody speaks",
+}
+
+
+def _add_controls(group: argparse._ArgumentGroup) -> None:
+    for name, meaning in _AMOUNTS.items():
+        group.add_argument(f"--{name}", type=float, default=1.0, metavar="FACTOR", help=f"{meaning} (%(default)s)")
+    group.add_argument(
+        "--blinks", type=float, metavar="PER_MINUTE", help="how often the eyes blink (default: as sampled)"
+    )
+    group.add_argument("--gaze", choices=("free", "camera"), default="free", help="what the eyes look at (%(default)s)")
+
+
 def _generate(args: argparse.Namespace) -> None:
     # Heavy imports wait until the arguments are known to be good.
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     from .assets import PORTRAIT, example_sentence
     from .image import exif_fov_deg, load_image
+    from .motion.controls import MotionControls
     from .pipeline import GenerateConfig, generate
     from .speech.audio import load_audio
     from .speech.espeak import synthesise
@@ -105,9 +131,10 @@ def _generate(args: argparse.Namespace) -> None:
     from .video.writer import check_writable
 
     limits = {"size": (64, 4096), "seed": (0, 2**63 - 1), "steps": (1, 1000), "guidance": (0, 10), "face": (0, 31)}
+    limits |= {"blinks": (0, 60), **dict.fromkeys(_AMOUNTS, (0, 2))}
     for name, (smallest, largest) in limits.items():
         value = getattr(args, name)
-        if not smallest <= value <= largest:
+        if value is not None and not smallest <= value <= largest:
             raise InputError(f"--{name} must lie in {smallest} to {largest}. Got {value}.")
     check_writable(args.out)
     photo = args.image or PORTRAIT
@@ -127,6 +154,16 @@ def _generate(args: argparse.Namespace) -> None:
             short_side=args.size,
             steps=args.steps,
             guidance=args.guidance,
+            controls=MotionControls(
+                face=args.expression,
+                head=args.head,
+                torso=args.torso,
+                hands=args.hands,
+                energy=args.energy,
+                idle=args.idle,
+                blinks_per_minute=args.blinks,
+                gaze=args.gaze,
+            ),
             face_index=args.face,
             landmark_source=args.landmarks,
             fov_deg=exif_fov_deg(photo),

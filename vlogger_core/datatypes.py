@@ -62,6 +62,8 @@ class SpeechFeatures:
     fps: Fraction
     kind: str
     """Which front end made them, such as `mel80x4`; a checkpoint accepts one kind."""
+    waveform: Float[Tensor, " n"] | None = None
+    """The speech itself, mono at 16 kHz, for face back ends that hear it; None where only the features are known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from .body.load import load_body
 from .datatypes import Audio
 from .image import check_portrait
 from .motion.checkpoint import load_motion_model
+from .motion.controls import MotionControls, apply_controls
 from .motion.sampler import sample_motion
 from .progress import Progress, silent
 from .render.preview import render_preview
@@ -42,10 +43,12 @@ class GenerateConfig:
     """Same seed, same motion."""
     short_side: int | None = 512
     """Pixels of the shorter side of the video; None keeps the photo's size."""
-    steps: int = 10
+    steps: int = 20
     """Diffusion steps of the motion model."""
     guidance: float = 1.1
     """Classifier-free guidance of the motion model; 1 is none."""
+    controls: MotionControls = field(default_factory=MotionControls)
+    """How much of the motion is shown."""
     face_index: int = 0
     """Which face of the photo, from the largest to the smallest."""
     landmark_source: str = "auto"
@@ -80,7 +83,7 @@ def generate(
         audio: speech of any rate and number of channels; it sounds in the video as it came.
 
     Raises:
-        InputError: if the photo shows no face, the audio holds no sound, `out` cannot be written, or the rasteriser
+        InputError: if the photo shows no face, the audio is empty, `out` cannot be written, or the rasteriser
             cannot be used.
     """
     config = config or GenerateConfig()
@@ -105,6 +108,7 @@ def generate(
         guidance=config.guidance,
         progress=progress,
     )
+    motion = apply_controls(motion, config.controls, features, config.seed)
     progress = stage("Fitting the body to the photo")
     fit = fit_photo(image, model=body, landmarks=landmarks, fov_deg=config.fov_deg, progress=progress)
     size = video_size(fit.camera.width, fit.camera.height, config.short_side)

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,19 @@ def test_the_run_button_sends_a_prompt_that_comfyui_accepts(page: Any, comfyui: 
         page.wait_for_timeout(500)
     (path,) = (comfyui.base / "output").glob("browser*.mp4")
     assert read_movie(path).frames.shape[2] == 128
+
+
+def test_the_upload_button_puts_a_motion_into_the_list(page: Any, comfyui: ComfyServer, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"anything")
+    load = "app.graph._nodes.find(n => n.type === 'VloggerLoadMotion')"
+    page.evaluate("app.graph.clear(); app.graph.add(LiteGraph.createNode('VloggerLoadMotion'))")
+    with page.expect_file_chooser() as chooser:
+        page.evaluate(f"{load}.widgets.find(w => w.type === 'button').callback()")
+    chooser.value.set_files(path)
+    page.wait_for_function(f"{load}.widgets.find(w => w.name === 'motion').value === 'mine.safetensors'")
+    assert (comfyui.base / "input" / "mine.safetensors").read_bytes() == b"anything"
+    assert page.evaluate(f"{load}.serialize().widgets_values_named") == {"motion": "mine.safetensors"}
 
 
 def without_title(node: dict) -> dict:

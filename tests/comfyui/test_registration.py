@@ -13,6 +13,8 @@ NODES = {
     "VloggerAudioEncoder",
     "VloggerMotionModel",
     "VloggerMotionSampler",
+    "VloggerLoadMotion",
+    "VloggerSaveMotion",
     "VloggerBodyModel",
     "VloggerBodyFitter",
     "VloggerBodyTracker",

@@ -46,3 +46,15 @@ def test_pauses_have_no_shape():
 def test_every_letter_has_one_shape():
     assert VISEME_OF_LETTER["m"] == VISEME_OF_LETTER["b"] == VISEME_OF_LETTER["p"] == "closure"
     assert set(VISEME_OF_LETTER.values()) >= VOWELS
+
+
+def test_a_closure_inside_the_label_lasts_until_the_burst():
+    waveform = np.full(RATE, 0.5)
+    waveform[int(0.41 * RATE) : int(0.50 * RATE)] = 1e-4
+    waveform[int(0.50 * RATE) : int(0.54 * RATE)] = 0.02
+    (stop, hush) = phones_to_segments(_phones(("tʃ", 0.40, 0.54)), waveform, RATE, closure_inside=True)
+    assert (stop.start_s, hush.end_s) == (0.40, 0.54)
+    assert abs(stop.end_s - 0.51) < 0.006
+    assert abs(hush.start_s - 0.50) < 0.006
+    (voiced,) = phones_to_segments(_phones(("b", 0.40, 0.54)), waveform, RATE, closure_inside=True)
+    assert (voiced.start_s, voiced.end_s) == (0.40, 0.54)

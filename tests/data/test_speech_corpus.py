@@ -9,8 +9,10 @@ from vlogger_core.clock import num_frames
 from vlogger_core.data import voices
 from vlogger_core.data.sentences import WORDS, sentence
 from vlogger_core.data.shards import ShardInfo, Stream, load_shard, save_shard
-from vlogger_core.data.speech_corpus import Recording, label, make_shard, record
+from vlogger_core.data.speakers import EspeakSpeaker
+from vlogger_core.data.speech_corpus import Recording, Shard, label, record
 from vlogger_core.errors import InputError
+from vlogger_core.motion.layout import MOTION_JOINTS, motion_dim
 from vlogger_core.names import EXPRESSION_INDEX as INDEX
 from vlogger_core.speech.espeak import Espeak
 
@@ -18,12 +20,13 @@ from vlogger_core.speech.espeak import Espeak
 @pytest.fixture(scope="module")
 def recording() -> Recording:
     with Espeak(shared_process=True) as espeak:
-        return record(espeak, np.random.default_rng(5), held_out=False, seconds=12.0)
+        rng = np.random.default_rng(5)
+        return record(EspeakSpeaker.draw(espeak, rng, held_out=False), rng, seconds=12.0)
 
 
 def test_motion_covers_the_recording(recording: Recording):
     motion = label(recording, np.random.default_rng(0))
-    assert motion.shape == (num_frames(len(recording.clean), 16000, Fraction(24)), 88)
+    assert motion.shape == (num_frames(len(recording.clean), 16000, Fraction(24)), motion_dim(MOTION_JOINTS))
     assert len(recording.speech) == len(recording.clean)
     assert motion[:, :52].min() >= 0
     assert motion[:, :52].max() <= 1
@@ -52,7 +55,7 @@ def test_silence_shuts_the_mouth(recording: Recording):
 
 def test_the_same_seed_gives_the_same_shard(tmp_path: Path):
     for name in ("a", "b"):
-        make_shard(tmp_path / f"{name}.safetensors", seed=3, index=0, held_out=True, streams=1)
+        Shard(path=tmp_path / f"{name}.safetensors", source="espeak", seed=3, index=0, held_out=True, streams=1).make()
     (stream,), info = load_shard(tmp_path / "a.safetensors")
     (again,), _ = load_shard(tmp_path / "b.safetensors")
     assert torch.equal(stream.features, again.features)

@@ -3,7 +3,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vlogger_core.diffusion import cosine_schedule, ddim_sample, num_rolling_steps, rolling_sample
+from vlogger_core.diffusion import (
+    NoiseStream,
+    cosine_schedule,
+    ddim_sample,
+    noise_response,
+    num_rolling_steps,
+    rolling_sample,
+)
 
 SCHEDULE = cosine_schedule(1000)
 
@@ -15,12 +22,11 @@ def _roll(
         rolling_sample(
             denoise,
             num_frames,
-            width,
+            NoiseStream(noise_response(torch.zeros(width)), [torch.Generator().manual_seed(seed)]),
             SCHEDULE,
             ramp=24,
             context=16,
             steps=steps,
-            generator=torch.Generator().manual_seed(seed),
             cond=lambda start, stop: {},
         )
     )
@@ -60,7 +66,7 @@ def test_work_does_not_grow_with_length():
         return x
 
     _roll(denoise, 300)
-    assert max(lengths) <= 16 + 24 + 4
+    assert max(lengths) <= 16 + 24 + 6
     assert len(lengths) == num_rolling_steps(300, 24, 10)
 
 

@@ -7,13 +7,15 @@ from vlogger_core.evaluate.samples import Samples, is_painting, shows_nobody
 
 
 def test_files_are_found_by_kind_and_sorted(tmp_path):
-    for name in ("portraits/b.PNG", "portraits/a.jpg", "portraits/notes.txt", "video/x.mpg", "video/x.align"):
+    names = "portraits/b.PNG portraits/a.jpg portraits/notes.txt video/x.mpg video/x.align speech/s.ogg speech/s.txt"
+    for name in names.split():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
     samples = Samples.open(tmp_path)
     assert [path.name for path in samples.portraits()] == ["a.jpg", "b.PNG"]
     assert [path.name for path in samples.clips()] == ["x.mpg"]
+    assert [path.name for path in samples.speech()] == ["s.ogg"]
 
 
 def test_kinds_of_portraits(tmp_path):

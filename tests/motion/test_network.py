@@ -1,10 +1,20 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from tests.motion.tiny_motion import tiny_config, tiny_network
-from vlogger_core.motion.network import LIP_CHANNELS, MotionConfig, MotionDenoiser, rotary_table, rotate, sinusoidal
+from vlogger_core.motion.layout import NUM_EXPRESSIONS
+from vlogger_core.motion.network import (
+    LIP_CHANNELS,
+    MotionConfig,
+    MotionDenoiser,
+    Past,
+    rotary_table,
+    rotate,
+    sinusoidal,
+)
 from vlogger_core.names import ARKIT_EXPRESSIONS
 
 
@@ -62,6 +72,52 @@ def test_windows_of_any_length_agree_with_each_other():
     )  # fmt: skip
 
 
+def test_remembered_frames_count_as_if_they_were_given_again():
+    network = tiny_network()
+    x, _, audio = _inputs(10)
+    t = torch.tensor([0, 0, 0, 0, 2, 9, 20, 30, 40, 50])[None].expand(2, 10)
+    embedded = network.encode_audio(audio)
+    whole = network.denoise(x, t, embedded)
+    past = Past(limit=20)
+    for span in (slice(0, 3), slice(3, 4)):
+        network.denoise(x[:, span], t[:, span], embedded[:, span], past)
+    assert past.frames == 4
+    torch.testing.assert_close(network.denoise(x[:, 4:], t[:, 4:], embedded[:, 4:], past), whole[:, 4:])
+
+
+def test_only_finished_frames_are_remembered_and_no_more_than_the_limit():
+    network = tiny_network()
+    x, _, audio = _inputs(10)
+    t = torch.tensor([0, 0, 0, 0, 0, 5, 6, 7, 8, 9])[None].expand(2, 10)
+    past = Past(limit=3)
+    network.denoise(x, t, network.encode_audio(audio), past)
+    assert past.frames == 5
+    assert all(part.shape[2] == 3 for pair in past.blocks for part in pair)
+
+
+def test_with_skip_finished_frames_of_slow_channels_pass_through():
+    network = MotionDenoiser(replace(tiny_config(), skip=True)).eval().requires_grad_(False)
+    network.load_state_dict(tiny_network().state_dict())
+    x, _, audio = _inputs(3)
+    t = torch.tensor([0, 10, 50])[None].expand(2, 3)
+    out, raw = network(x, t, audio=audio), tiny_network()(x, t, audio=audio)
+    slow = network.slow
+    torch.testing.assert_close(out[:, 0, slow], x[:, 0, slow])
+    torch.testing.assert_close(out[:, 2], raw[:, 2], atol=0.1, rtol=0)
+    assert not torch.allclose(out[:, 1, slow], raw[:, 1, slow])
+    torch.testing.assert_close(out[..., ~slow], raw[..., ~slow])
+
+
+def test_slow_channels_have_slow_noise():
+    config = replace(tiny_config(), pose_noise_s=0.4, eyes_noise_s=0.1)
+    response = config.noise_response()
+    settled = (response.square().cumsum(0) < 0.99).sum(0)
+    assert response.shape[1] == config.motion_dim
+    assert settled[ARKIT_EXPRESSIONS.index("jawOpen")] == 0
+    assert 0 < settled[ARKIT_EXPRESSIONS.index("eyeLookInLeft")] < settled[NUM_EXPRESSIONS]
+    assert settled[ARKIT_EXPRESSIONS.index("browInnerUp")] == settled[-1] == settled[NUM_EXPRESSIONS]
+
+
 def test_normalise_round_trip():
     network = tiny_network()
     network.motion_mean.uniform_(-1, 1)
@@ -71,7 +127,7 @@ def test_normalise_round_trip():
 
 
 def test_rotation_scores_depend_on_distance_only():
-    table = rotary_table(20, 8, torch.device("cpu"))
+    table = rotary_table(0, 20, 8, torch.device("cpu"))
     q, k = torch.randn(2, 1, 1, 1, 8, generator=torch.Generator().manual_seed(0))
     q, k = rotate(q.expand(1, 1, 20, 8), table), rotate(k.expand(1, 1, 20, 8), table)
     scores = (q @ k.transpose(-1, -2))[0, 0]

@@ -12,7 +12,8 @@ from vlogger_core.diffusion import num_rolling_steps
 from vlogger_core.errors import InputError
 from vlogger_core.motion.checkpoint import load_motion_model
 from vlogger_core.motion.layout import motion_to_vector
-from vlogger_core.motion.sampler import sample_motion
+from vlogger_core.motion.network import Past
+from vlogger_core.motion.sampler import sample_motion, sample_variations
 from vlogger_core.names import EXPRESSION_INDEX
 
 
@@ -34,6 +35,13 @@ def test_same_seed_same_motion():
     assert not torch.equal(draw(3), draw(4))
 
 
+def test_variations_are_what_each_seed_gives_alone():
+    together = sample_variations(tiny_model(), tiny_features(20), seeds=[5, 2], steps=2)
+    for seed, motion in zip((5, 2), together, strict=True):
+        alone = sample_motion(tiny_model(), tiny_features(20), seed=seed, steps=2)
+        torch.testing.assert_close(motion_to_vector(motion), motion_to_vector(alone), atol=1e-5, rtol=1e-4)
+
+
 def test_a_longer_speech_begins_with_the_same_motion():
     """What is said later than the look-ahead (and the reach of the low-pass) changes nothing before it."""
     features = tiny_features(60)
@@ -48,9 +56,9 @@ def test_guidance_changes_the_motion_and_one_is_the_plain_model():
     heard: list[bool] = []
     denoise = model.network.denoise
 
-    def spy(x: torch.Tensor, t: torch.Tensor, embedded: torch.Tensor) -> torch.Tensor:
+    def spy(x: torch.Tensor, t: torch.Tensor, embedded: torch.Tensor, past: Past) -> torch.Tensor:
         heard.append(not torch.equal(embedded[0, 0], model.network.null_audio))
-        return denoise(x, t, embedded)
+        return denoise(x, t, embedded, past)
 
     torch.nn.init.ones_(model.network.null_audio)
     object.__setattr__(model.network, "denoise", spy)
@@ -99,7 +107,7 @@ def test_features_of_another_kind(change: Callable[[SpeechFeatures], SpeechFeatu
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"seed": -1}, "seed must be at least 0. Got -1"),
+        ({"seed": -1}, r"seeds must be at least 0, and one at least. Got \[-1\]"),
         ({"seed": 0, "steps": 0}, "steps must lie in 1 to 50. Got 0"),
         ({"seed": 0, "steps": 51}, "steps must lie in 1 to 50. Got 51"),
     ],

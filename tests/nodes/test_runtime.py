@@ -55,7 +55,7 @@ def test_motion_weights_are_found_by_name(pack: ModuleType, tmp_path: Path) -> N
     motions.register()
     folders, extensions = folder_paths.folder_names_and_paths["vlogger_motion"]
     assert folders == [motions.folder]
-    assert extensions == {".safetensors"}
+    assert extensions == {".safetensors", ".onnx"}
     folders.append(str(tmp_path))
     (tmp_path / "mine.safetensors").touch()
     (tmp_path / "notes.txt").touch()

@@ -38,6 +38,8 @@ def test_features_cover_the_speech(fps: Fraction, num_samples: int) -> None:
     assert features.features.dtype == torch.float32
     assert features.features.isfinite().all()
     assert (features.fps, features.kind) == (fps, "mel80x4")
+    assert features.waveform is not None
+    assert torch.equal(features.waveform, noise(num_samples))
 
 
 def test_filters_are_those_of_librosa() -> None:

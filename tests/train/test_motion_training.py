@@ -1,5 +1,6 @@
 import argparse
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from vlogger_core.errors import InputError
 from vlogger_core.motion.checkpoint import load_motion_model
 from vlogger_core.motion.network import MotionConfig, MotionDenoiser
 from vlogger_core.train import motion as training
-from vlogger_core.train.motion import MotionTrainer, MotionTraining, train
+from vlogger_core.train.motion import read_config, train
 from vlogger_core.train.motion_data import MotionWindows, load_windows, silent_features, vary_microphone
 from vlogger_core.train.motion_loss import LossWeights, draw_batch, motion_loss
+from vlogger_core.train.motion_trainer import MotionTrainer, MotionTraining
 
 CONFIG = MotionConfig(joint_names=("head",), width=16, layers=1, heads=2, feedforward_width=16, diffusion_steps=20)
 SETTINGS = MotionTraining(
     steps=6, frames_per_step=32, window_lengths=(8, 16), warmup=2, learning_rate=1e-2, log_every=2, save_every=3
 )
+WHITE = torch.ones(1, 3)
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_another_microphone_leaves_silence_and_shape():
 
 def test_batch_rises_from_clean_frames_to_noise():
     generator = torch.Generator().manual_seed(0)
-    batch = draw_batch(torch.zeros(200, 60, 3), torch.zeros(200, 68, 320), 1000, generator)
+    batch = draw_batch(torch.zeros(200, 60, 3), torch.zeros(200, 68, 320), 1000, generator, noise_response=WHITE)
     assert (batch.t.diff(dim=1) >= 0)[~batch.known[:, :-1]].all()
     assert (batch.known.long().diff(dim=1) <= 0).all()
     assert batch.t[batch.known].max() <= 40
@@ -97,7 +100,13 @@ def test_batch_rises_from_clean_frames_to_noise():
 def test_perfect_prediction_has_no_x0_loss():
     network = MotionDenoiser(CONFIG)
     generator = torch.Generator().manual_seed(0)
-    batch = draw_batch(torch.zeros(4, 8, CONFIG.motion_dim), torch.zeros(4, 16, 320), 20, generator)
+    batch = draw_batch(
+        torch.zeros(4, 8, CONFIG.motion_dim),
+        torch.zeros(4, 16, 320),
+        20,
+        generator,
+        noise_response=CONFIG.noise_response(),
+    )
     torch.nn.init.zeros_(network.motion_out.weight)
     torch.nn.init.zeros_(network.motion_out.bias)
     terms = motion_loss(network, cosine_schedule(20), batch, LossWeights())
@@ -136,25 +145,88 @@ def _arguments(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def test_the_command_writes_log_state_and_checkpoint(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):  # fmt: skip
-    monkeypatch.setattr(training, "MotionConfig", lambda **changes: MotionConfig(**{**CONFIG.__dict__, **changes}))
-    monkeypatch.setattr(
-        training, "MotionTraining", lambda **changes: MotionTraining(**{**SETTINGS.__dict__, **changes})
-    )
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.json"
+    training = {"frames_per_step": 32, "window_lengths": [8, 16], "log_every": 2, "save_every": 3, "loss": {"lips": 3}}
+    network = {"width": 16, "layers": 1, "heads": 2, "feedforward_width": 16, "diffusion_steps": 20}
+    path.write_text(json.dumps({"training": training, "network": network}))
+    return path
+
+
+def test_the_command_writes_log_state_and_checkpoint(corpus: Path, config_file: Path, tmp_path: Path):
     out = tmp_path / "run"
-    words = ["--data", str(corpus), "--out", str(out), "--frames-per-step", "32"]
+    words = ["--data", str(corpus), "--out", str(out), "--config", str(config_file)]
     training.run(_arguments(*words, "--steps", "4"))
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 4
     assert "r_jawOpen" in lines[-1]
-    assert load_motion_model(out / "motion.safetensors").config.joint_names == ("head",)
+    model = load_motion_model(out / "motion.safetensors")
+    assert model.config.joint_names == ("head",)
+    assert model.config.width == 16
 
     with pytest.raises(InputError, match="give --resume to go on"):
         training.run(_arguments(*words, "--steps", "6"))
     training.run(_arguments(*words, "--steps", "6", "--resume"))
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+def test_curves_for_tensorboard(corpus: Path, config_file: Path, tmp_path: Path):
+    pytest.importorskip("tensorboard", reason="curves need tensorboard: pip install tensorboard")
+    out = tmp_path / "run"
+    training.run(
+        _arguments("--data", str(corpus), "--out", str(out), "--config", str(config_file), "--steps", "2")
+    )  # fmt: skip
+    assert list((out / "curves").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "configs").glob("motion*.json")), ids=lambda p: p.stem
+)
+def test_shipped_configurations(path: Path):
+    settings, network = read_config(path)
+    assert settings.steps > 0
+    assert MotionConfig(**network).context_frames <= max(settings.window_lengths)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not a training configuration"),
+        ('{"optimiser": {}}', "the file has no setting optimiser"),
+        ('{"network": {"depth": 3}}', "network has no setting depth"),
+        ('{"network": {"fps": 25}}', "network has no setting fps"),
+        ('{"training": {"stepz": 3}}', "stepz"),
+        ('{"network": {"width": 18}}', "width must be a multiple"),
+        ("[]", "is not a training configuration"),
+    ],
+)
+def test_bad_configuration(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_config(path)
+
+
+def test_without_residuals_the_network_learns_absolute_poses(data: MotionWindows):
+    absolute = MotionTrainer(replace(CONFIG, residual=False), SETTINGS, data).validation_batch(data)
+    residual = MotionTrainer(CONFIG, SETTINGS, data).validation_batch(data)
+    assert torch.equal(absolute.x0[..., :52], residual.x0[..., :52])
+    assert residual.x0[..., 52:55].abs().max() < 1e-6
+    assert absolute.x0[..., 52:55].std() > 0.3
+    torch.testing.assert_close(absolute.x0[:, 1:, 52:55], absolute.x0[:, :-1, 52:55])
+
+
+def test_learning_rate_stays_and_then_falls():
+    settings = replace(SETTINGS, steps=100, cooldown=0.5)
+
+    def rate(step: int, steps: int = 100) -> float:
+        trainer = MotionTrainer.__new__(MotionTrainer)
+        trainer.training, trainer.step = replace(settings, steps=steps), step
+        return trainer._learning_rate()
+
+    assert rate(0) < rate(10) == rate(49) == settings.learning_rate == rate(49, steps=300)
+    assert rate(99) < 0.1 * rate(49)
 
 
 def test_nothing_to_resume(tmp_path: Path):

@@ -6,9 +6,11 @@ Every function keeps the length and the timing of its input. Speech is 16 kHz.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
+from scipy.fft import next_fast_len
 from scipy.signal import fftconvolve, resample_poly
 
 SAMPLE_RATE = 16000
@@ -62,25 +64,32 @@ def reverberate(waveform: Float[np.ndarray, " n"], rng: np.random.Generator) -> 
 
 def equalise(waveform: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
     """A smooth random frequency response of some 5 dB, sometimes with a narrow band such as a telephone's."""
-    spectrum = np.fft.rfft(waveform)
-    frequency_hz = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
+    length = _fast_length(len(waveform))
+    spectrum = np.fft.rfft(waveform, length)
+    frequency_hz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     knots_hz = np.array([50, 150, 300, 600, 1200, 2400, 4000, 6000, 8000])
     gain_db = rng.normal(0, 4.0, len(knots_hz)) + rng.normal(0, 2.0) * np.log2(knots_hz / 1000)
     response = np.interp(np.log(frequency_hz + 1), np.log(knots_hz + 1), 10 ** (gain_db / 20))
     if rng.random() < 0.12:
         low_hz, high_hz = rng.uniform(80, 350), rng.uniform(3200, 6500)
         response *= 1 / (1 + (low_hz / (frequency_hz + 1)) ** 6) / (1 + (frequency_hz / high_hz) ** 12)
-    return np.fft.irfft(spectrum * response, len(waveform))
+    return np.fft.irfft(spectrum * response, length)[: len(waveform)]
 
 
 def add_noise(waveform: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
     """Noise of a random colour, 3 to 45 dB below the voice, slowly swelling."""
     num = len(waveform)
-    frequency_hz = np.fft.rfftfreq(num, 1 / SAMPLE_RATE)
+    length = _fast_length(num)
+    frequency_hz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     slope = rng.uniform(0, 1.2)
-    spectrum = np.fft.rfft(rng.normal(size=num)) / np.maximum(frequency_hz, 40) ** slope
-    noise = np.fft.irfft(spectrum, num)
+    spectrum = np.fft.rfft(rng.normal(size=length)) / np.maximum(frequency_hz, 40) ** slope
+    noise = np.fft.irfft(spectrum, length)[:num]
     swell = np.interp(np.arange(num), np.linspace(0, num, 6), rng.uniform(0.6, 1.4, 6))
     loud = np.abs(waveform) > 0.05 * np.abs(waveform).max()
     level = np.sqrt(np.mean(waveform[loud] ** 2)) * 10 ** (-rng.uniform(3, 45) / 20)
     return waveform + noise * swell * level / np.sqrt(np.mean(noise**2))
+
+
+def _fast_length(num: int) -> int:
+    """A little more than `num` samples, of a length that transforms quickly."""
+    return cast(int, next_fast_len(num, real=True))

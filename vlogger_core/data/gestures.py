@@ -1,4 +1,4 @@
-"""Everything that moves beside the mouth: lids, gaze, brows, head, torso, shoulders, arms.
+"""Everything that moves beside the mouth: lids, gaze, brows, head, torso, shoulders, arms and hands.
 
 Speech drives beats (nods, brow raises, shoulder and arm accents on stressed vowels) and the amount of sway; the rest
 is drawn at random. Angles are in degrees in here. Signs are SMPL-X's: +X tips the face down, +Y turns it to the
@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.signal import lfilter
 
+from ..body.gaze import GAZE_DEG
 from ..motion.layout import MOTION_JOINTS
 from ..names import EXPRESSION_INDEX
+from .hands import arm_gestures
+from .shapes import level_changes, pulses, smooth, sway
 
-_BLINKS_PER_S_SPEAKING, _BLINKS_PER_S_SILENT = 17 / 60, 11 / 60
-_EYE_FULL_DEG = 32.0
-"""Eye rotation at which an eyeLook coefficient is 1."""
+_BLINKS_PER_S_SPEAKING, _BLINKS_PER_S_SILENT = 19 / 60, 13 / 60
+_LID_PER_DEG = 0.0095
+"""How far the lid sinks, and how far it opens, as the eye looks down and up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,30 +62,6 @@ class Style:
         )
 
 
-def sway(num: int, rate_hz: float, time_constant_s: float, rng: np.random.Generator) -> Float[np.ndarray, " t"]:
-    """A smooth Ornstein-Uhlenbeck process (two equal poles) of unit standard deviation, from its stationary state."""
-    decay = np.exp(-1 / (time_constant_s * rate_hz))
-    warm = int(8 * time_constant_s * rate_hz)
-    noise = rng.normal(size=num + warm)
-    smooth = lfilter([1 - decay], [1, -decay], lfilter([1 - decay], [1, -decay], noise))[warm:]
-    a = 1 - decay
-    power = a**4 * (1 + decay**2) / (1 - decay**2) ** 3
-    return smooth / np.sqrt(power)
-
-
-def pulses(
-    events: Sequence[tuple[float, float]], times_s: Float[np.ndarray, " t"], rise_s: float, fall_s: float
-) -> Float[np.ndarray, " t"]:
-    """Sum of bumps of the given `(peak time, height)`, raised cosine up and down."""
-    total = np.zeros(len(times_s))
-    for time_s, height in events:
-        first, last = np.searchsorted(times_s, (time_s - rise_s, time_s + fall_s))
-        t = times_s[first:last] - time_s
-        phase = np.where(t < 0, t / rise_s, t / fall_s)
-        total[first:last] += height * (0.5 + 0.5 * np.cos(np.pi * phase))
-    return total
-
-
 def gestures(
     beats: Sequence[Beat],
     speaking: Bool[np.ndarray, " t"],
@@ -101,13 +79,13 @@ def gestures(
     """
     num = len(speaking)
     times_s = np.arange(num) / rate_hz
-    activity = _smooth(speaking.astype(float), rate_hz, 0.5)
+    activity = smooth(speaking.astype(float), rate_hz, 0.5)
     phrase_starts = times_s[1:][~speaking[:-1] & speaking[1:]]
 
     def chosen(probability: float, low: float, high: float) -> list[tuple[float, float]]:
         return [(b.time_s, b.strength * rng.uniform(low, high)) for b in beats if rng.random() < probability]
 
-    posture = [_posture(phrase_starts, times_s, rate_hz, rng) for _ in range(3)]
+    posture = [level_changes(phrase_starts, times_s, rate_hz, rng) for _ in range(3)]
     amount = 0.45 + 0.55 * activity
     nod = pulses(chosen(0.75, 1.2, 4.2), times_s, 0.14, 0.30)
     nod -= nod.mean()
@@ -137,16 +115,13 @@ def gestures(
         joints[name] += torso / 3
     joints["neck"] += 0.4 * head
     joints["head"] += 0.6 * head
-    shrug = pulses(chosen(0.3, 1.0, 3.0), times_s, 0.18, 0.40)
-    beat = style.arms * pulses(chosen(0.5, 0.8, 2.2), times_s, 0.18, 0.38)
+    shrug = style.arms * pulses(chosen(0.3, 1.0, 3.0), times_s, 0.18, 0.40)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         own = 0.7 * sway(num, rate_hz, 0.9, rng)
-        share = rng.uniform(0.5, 1.2)
-        joints[f"{side}_collar"][:, 2] = sign * (1.1 * breath + share * style.arms * shrug + own)
-        joints[f"{side}_collar"][:, 1] = -sign * 0.5 * (own + 0.3 * share * beat)
-        joints[f"{side}_shoulder"][:, 1] = -sign * np.clip(0.6 * share * beat + 0.5 * own, -4, 4)
-        joints[f"{side}_shoulder"][:, 2] = sign * np.clip(0.8 * sway(num, rate_hz, 1.2, rng), -4, 4)
-        joints[f"{side}_elbow"][:, 1] = -sign * np.clip(share * beat + 0.5 * sway(num, rate_hz, 1.0, rng), -4, 4)
+        joints[f"{side}_collar"][:, 2] = sign * (1.1 * breath + rng.uniform(0.5, 1.2) * shrug + own)
+        joints[f"{side}_collar"][:, 1] = -sign * 0.5 * own
+    accents = [(beat.time_s, beat.strength) for beat in beats]
+    joints |= arm_gestures(accents, phrase_starts, times_s, rate_hz, amount, style.arms, rng)
     translation = 1e-3 * style.torso * np.stack(
         [2.5 * sway(num, rate_hz, 1.4, rng), 0.8 * breath + 0.6 * sway(num, rate_hz, 1.2, rng),
          2.0 * sway(num, rate_hz, 1.4, rng)], axis=1,
@@ -159,24 +134,6 @@ def gestures(
     expression[:, EXPRESSION_INDEX["jawLeft"]] = 0.03 * np.clip(drift, 0, None)
     expression[:, EXPRESSION_INDEX["jawRight"]] = 0.03 * np.clip(-drift, 0, None)
     return expression, np.deg2rad(np.stack([joints[name] for name in MOTION_JOINTS], axis=1)), translation
-
-
-def _smooth(signal: Float[np.ndarray, " t"], rate_hz: float, width_s: float) -> Float[np.ndarray, " t"]:
-    """Moving average with the ends held."""
-    half = max(1, round(width_s * rate_hz / 2))
-    padded = np.pad(signal, half, mode="edge")
-    return np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), mode="valid")
-
-
-def _posture(
-    phrase_starts: Float[np.ndarray, " p"], times_s: Float[np.ndarray, " t"], rate_hz: float, rng: np.random.Generator
-) -> Float[np.ndarray, " t"]:
-    """A level of unit spread that changes at some phrase starts, as people shift when they begin anew."""
-    level = np.full(len(times_s), rng.normal())
-    for start_s in phrase_starts:
-        if rng.random() < 0.6:
-            level[times_s >= start_s - 0.15] = rng.normal()
-    return _smooth(_smooth(level, rate_hz, 0.5), rate_hz, 0.4)
 
 
 def _breath(
@@ -228,27 +185,25 @@ def _eyes(
         here = times_s >= time_s
         pitch[here], yaw[here] = target
         time_s += stay_s
-    pitch, yaw = _smooth(pitch, rate_hz, 0.045), _smooth(yaw, rate_hz, 0.045)
+    pitch, yaw = smooth(pitch, rate_hz, 0.045), smooth(yaw, rate_hz, 0.045)
     follow = 0.9
-    pitch = np.clip(pitch - follow * head_deg[:, 0], -20, 20)
-    yaw = np.clip(yaw - follow * head_deg[:, 1], -25, 25)
+    pitch = np.clip(pitch - follow * head_deg[:, 0], -GAZE_DEG["Up"], GAZE_DEG["Down"])
+    yaw = np.clip(yaw - follow * head_deg[:, 1], -GAZE_DEG["Out"], GAZE_DEG["Out"])
 
     def put(name: str, value: Float[np.ndarray, " t"]) -> None:
         expression[:, EXPRESSION_INDEX[name]] += np.clip(value, 0, None)
 
     for side in ("Left", "Right"):
         outward = yaw if side == "Left" else -yaw
-        put(f"eyeLookOut{side}", outward / _EYE_FULL_DEG)
-        put(f"eyeLookIn{side}", -outward / _EYE_FULL_DEG)
-        put(f"eyeLookDown{side}", pitch / _EYE_FULL_DEG)
-        put(f"eyeLookUp{side}", -pitch / _EYE_FULL_DEG)
+        for way, angle in (("Out", outward), ("In", -outward), ("Down", pitch), ("Up", -pitch)):
+            put(f"eyeLook{way}{side}", angle / GAZE_DEG[way])
 
     onsets = _blink_times(speaking, phrase_starts, rate_hz, rng)
     blink = np.clip(pulses([(t + 0.08, rng.uniform(0.85, 1.05)) for t in onsets], times_s, 0.09, 0.20), 0, 1)
-    lid = 0.03 + 0.3 * np.clip(pitch, 0, None) / _EYE_FULL_DEG
+    lid = 0.03 + _LID_PER_DEG * np.clip(pitch, 0, None)
     for side in ("Left", "Right"):
         put(f"eyeBlink{side}", np.maximum(blink, lid))
-        put(f"eyeWide{side}", 0.3 * np.clip(-pitch, 0, None) / _EYE_FULL_DEG)
+        put(f"eyeWide{side}", _LID_PER_DEG * np.clip(-pitch, 0, None))
         put(f"eyeSquint{side}", 0.25 * style.smile + 0.25 * blink)
 
 

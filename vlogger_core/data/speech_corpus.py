@@ -1,17 +1,18 @@
-"""Pairs of synthetic speech and designed motion: the corpus the motion model learns from.
+"""Pairs of speech and motion: the corpus the motion model learns from.
 
-espeak-ng speaks random sentences and says when each phone sounds; the face and body that go with them are computed
-from those times (`visemes`, `gestures`). One stream is one speaker with several sentences, pauses between them and
-silence around them, heard through one room and microphone.
+espeak-ng and flite speak random sentences and say when each phone sounds; the face and body that go with them are
+computed from those times (`visemes`, `gestures`). One stream is one speaker with several sentences, pauses between
+them and silence around them, heard through one room and microphone. Faces that were recorded come beside them, with a
+designed body.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,17 +22,21 @@ import torch
 from jaxtyping import Float
 
 from ..clock import num_frames
-from ..datatypes import TimedLabel
+from ..datatypes import Audio
 from ..motion.layout import MOTION_JOINTS
 from ..progress import Progress, silent
+from ..speech.audio import to_speech
 from ..speech.espeak import Espeak
 from ..speech.mel import FEATURE_KIND, mel_features
-from . import voices
 from .augment import SAMPLE_RATE, degrade, varispeed
+from .face_motion import TRAINING_RECORDINGS, read_face_motion
+from .fill_body import complete_motion
+from .flite import Flite
 from .gestures import Beat, Style, gestures
-from .phones import Segment, phones_to_segments
+from .phones import Segment
 from .sentences import sentence
 from .shards import ShardInfo, Stream, save_shard
+from .speakers import EspeakSpeaker, FliteSpeaker, Speaker
 from .visemes import mouth_motion
 
 log = logging.getLogger(__name__)
@@ -39,7 +44,8 @@ log = logging.getLogger(__name__)
 FPS = Fraction(24)
 _SUBFRAMES = 4
 _RATE_HZ = float(FPS * _SUBFRAMES)
-_STREAMS_PER_SHARD = 16
+STREAMS_PER_SHARD = 16
+_SOURCES = ("espeak", "flite", "recorded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,47 +59,33 @@ class Recording:
     questions_s: tuple[float, ...]
 
 
-def record(espeak: Espeak, rng: np.random.Generator, *, held_out: bool, seconds: float) -> Recording:
-    """Let one speaker say sentences until `seconds` are full, with pauses between and silence around them."""
-    language = str(rng.choice(voices.LANGUAGES, p=_language_odds()))
-    reader = str(rng.choice(voices.foreign_readers())) if language == "en-us" and rng.random() < 0.25 else language
-    timbre = str(rng.choice(voices.HELD_OUT_TIMBRES if held_out else voices.TRAINING_TIMBRES))
-    rate_wpm = int(rng.uniform(115, 205))
-    pitch, pitch_range = int(rng.uniform(20, 85)), int(rng.uniform(25, 90))
-    formants = float(rng.uniform(0.87, 1.15))
-
+def record(speaker: Speaker, rng: np.random.Generator, *, seconds: float) -> Recording:
+    """Let a speaker say sentences until `seconds` are full, with pauses between and silence around them."""
     pieces: list[np.ndarray] = []
     segments: list[Segment] = []
     questions_s: list[float] = []
     position = _add_silence(pieces, rng.uniform(0.0, 1.5))
     while position < seconds * SAMPLE_RATE:
-        text = sentence(language, rng)
-        audio, timings = espeak.synthesise(
-            text,
-            voice=voices.espeak_voice(reader, timbre),
-            rate_wpm=int(np.clip(rate_wpm * rng.uniform(0.9, 1.1) / formants, 90, 300)),
-            pitch=pitch,
-            pitch_range=pitch_range,
-        )
-        spoken = audio.waveform[0].double().numpy()
-        faster, factor = varispeed(spoken, audio.sample_rate, formants)
-        phones = [
-            TimedLabel(text=p.text, start_s=p.start_s / float(factor), end_s=p.end_s / float(factor))
-            for p in timings.phones
-        ]
+        text = sentence(speaker.language, rng)
+        spoken, own = speaker.say(text, rng)
         start_s = position / SAMPLE_RATE
-        own = phones_to_segments(phones, faster, SAMPLE_RATE)
-        segments += [_moved(segment, start_s) for segment in own]
+        segments += [
+            replace(segment, start_s=segment.start_s + start_s, end_s=segment.end_s + start_s) for segment in own
+        ]
         if text.endswith("?") and own:
             questions_s.append(start_s + own[-1].end_s)
-        pieces.append(faster * rng.uniform(0.8, 1.2))
-        position += len(faster)
-        pause_s = rng.uniform(2.0, 6.0) if rng.random() < 0.12 else rng.gamma(2.0, 0.25)
-        position += _add_silence(pieces, pause_s)
+        pieces.append(spoken * rng.uniform(0.8, 1.2))
+        position += len(spoken) + _add_silence(pieces, _pause_s(rng))
     clean = np.concatenate(pieces)
     return Recording(
         speech=degrade(clean, rng), clean=clean, segments=tuple(segments), questions_s=tuple(questions_s)
     )  # fmt: skip
+
+
+def _pause_s(rng: np.random.Generator) -> float:
+    """Between sentences: mostly short, sometimes as long as somebody listens to another."""
+    kind = rng.random()
+    return rng.uniform(8.0, 20.0) if kind < 0.03 else rng.uniform(2.0, 6.0) if kind < 0.14 else rng.gamma(2.0, 0.25)
 
 
 def label(recording: Recording, rng: np.random.Generator) -> Float[np.ndarray, "t m"]:
@@ -119,80 +111,141 @@ def label(recording: Recording, rng: np.random.Generator) -> Float[np.ndarray, "
     return fine.reshape(total, _SUBFRAMES, -1).mean(1)
 
 
-def make_stream(espeak: Espeak, rng: np.random.Generator, *, held_out: bool = False, seconds: float = 36.0) -> Stream:
+def make_stream(speaker: Speaker, rng: np.random.Generator, *, seconds: float = 36.0) -> Stream:
     """Record and label one stream of about `seconds`."""
-    recording = record(espeak, rng, held_out=held_out, seconds=seconds)
-    motion = label(recording, rng)
-    features = mel_features(torch.from_numpy(recording.speech).float(), FPS).features
+    recording = record(speaker, rng, seconds=seconds)
+    return _stream(recording.speech, label(recording, rng))
+
+
+def replay(folder: Path, name: str, rng: np.random.Generator) -> Stream:
+    """A stream of a recorded face (`face_motion`): at another pace and pitch, in another room, with a designed body."""
+    audio, expression = read_face_motion(folder, name)
+    speech, factor = varispeed(to_speech(audio).double().numpy(), SAMPLE_RATE, rng.uniform(0.88, 1.14))
+    total = num_frames(len(speech), SAMPLE_RATE, FPS)
+    at = np.clip((np.arange(total) + 0.5) * float(factor) - 0.5, 0, len(expression) - 1)
+    faster = np.stack([np.interp(at, np.arange(len(expression)), channel) for channel in expression.T.numpy()], axis=1)
+    heard = Audio(waveform=torch.from_numpy(speech).float()[None], sample_rate=SAMPLE_RATE)
+    return _stream(degrade(speech, rng), complete_motion(heard, faster, None, rng))
+
+
+def _stream(speech: Float[np.ndarray, " n"], motion: Float[np.ndarray, "t m"]) -> Stream:
+    features = mel_features(torch.from_numpy(speech).float(), FPS).features
     return Stream(features=features, motion=torch.from_numpy(motion).float())
 
 
-def make_shard(path: Path, *, seed: int, index: int, held_out: bool, streams: int = _STREAMS_PER_SHARD) -> float:
-    """Write shard `index`; returns its length in seconds. The same seed and index give the same file."""
-    rng = np.random.default_rng((seed, index, held_out))
-    with Espeak(shared_process=True) as espeak:
-        made = [make_stream(espeak, rng, held_out=held_out) for _ in range(streams)]
-    save_shard(path, made, ShardInfo(feature_kind=FEATURE_KIND, fps=FPS, joint_names=MOTION_JOINTS))
-    return float(sum(len(stream.features) for stream in made) / FPS)
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """What one file of the corpus holds; the same one gives the same file."""
+
+    path: Path
+    source: str
+    """espeak, flite or recorded."""
+    seed: int
+    index: int
+    held_out: bool = False
+    """Whether espeak speaks with the timbres that are kept from training."""
+    recordings: Path | None = None
+    """The folder of recorded faces."""
+    streams: int = STREAMS_PER_SHARD
+
+    def make(self) -> float:
+        """Write it; returns its length in seconds."""
+        rng = np.random.default_rng((self.seed, self.index, self.held_out, _SOURCES.index(self.source)))
+        streams = self._streams(rng)
+        save_shard(self.path, streams, ShardInfo(feature_kind=FEATURE_KIND, fps=FPS, joint_names=MOTION_JOINTS))
+        return float(sum(len(stream.features) for stream in streams) / FPS)
+
+    def _streams(self, rng: np.random.Generator) -> list[Stream]:
+        if self.source == "recorded":
+            assert self.recordings is not None
+            return [replay(self.recordings, name, rng) for name in TRAINING_RECORDINGS]
+        if self.source == "flite":
+            engine = Flite()
+            return [make_stream(FliteSpeaker.draw(engine, rng), rng) for _ in range(self.streams)]
+        with Espeak(shared_process=True) as espeak:
+            drawn = (EspeakSpeaker.draw(espeak, rng, held_out=self.held_out) for _ in range(self.streams))
+            return [make_stream(speaker, rng) for speaker in drawn]
 
 
-def make_corpus(out: Path, *, hours: float, seed: int, workers: int = 1, progress: Progress = silent) -> None:
-    """Write `out/train` (about `hours`) and `out/validation` (held-out voices, 3 %); finished shards are kept."""
-    per_shard_h = _STREAMS_PER_SHARD * 39 / 3600
-    wanted = [(False, i) for i in range(max(1, round(hours / per_shard_h)))]
-    wanted += [(True, i) for i in range(max(1, round(0.03 * hours / per_shard_h)))]
-    jobs = {}
-    for held_out, index in wanted:
-        folder = out / ("validation" if held_out else "train")
+def plan_corpus(
+    out: Path, *, hours: float, flite_hours: float, replays: int, recordings: Path | None, seed: int
+) -> list[Shard]:
+    """All shards of a corpus: `out/train`, and `out/validation` with espeak voices that training never hears (3 %)."""
+    per_shard_h = STREAMS_PER_SHARD * 39 / 3600
+
+    def shards(folder: str, source: str, count: int, *, held_out: bool = False) -> list[Shard]:
+        return [
+            Shard(
+                path=out / folder / f"{source}-{index:05d}.safetensors",
+                source=source,
+                seed=seed,
+                index=index,
+                held_out=held_out,
+                recordings=recordings,
+            )
+            for index in range(count)
+        ]
+
+    return [
+        *shards("validation", "espeak", max(1, round(0.03 * hours / per_shard_h)), held_out=True),
+        *shards("train", "espeak", max(1, round(hours / per_shard_h))),
+        *shards("train", "flite", round(flite_hours / per_shard_h)),
+        *shards("train", "recorded", replays if recordings else 0),
+    ]
+
+
+def make_corpus(shards: Sequence[Shard], *, workers: int = 1, progress: Progress = silent) -> None:
+    """Write the shards that are not there yet."""
+    missing = [shard for shard in shards if not shard.path.exists()]
+    for folder in {shard.path.parent for shard in missing}:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{index:05d}.safetensors"
-        if not path.exists():
-            jobs[path] = {"seed": seed, "index": index, "held_out": held_out}
-    done = len(wanted) - len(jobs)
-    progress(done, len(wanted))
+    done = len(shards) - len(missing)
+    progress(done, len(shards))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        for future in as_completed([pool.submit(make_shard, path, **job) for path, job in jobs.items()]):
+        for future in as_completed([pool.submit(shard.make) for shard in missing]):
             done += 1
-            log.info("shard %d of %d: %.0f s of speech", done, len(wanted), future.result())
-            progress(done, len(wanted))
+            log.info("shard %d of %d: %.0f s of speech", done, len(shards), future.result())
+            progress(done, len(shards))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m vlogger_core data speech-corpus`."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
-    parser.add_argument("--hours", type=float, default=8.0, help="length of the training part (55 MB an hour)")
+    parser.add_argument("--hours", type=float, default=10.0, help="spoken by espeak-ng (87 MB an hour; %(default)s)")
+    parser.add_argument(
+        "--flite-hours", type=float, default=0.0, help="spoken by flite, if it is installed (%(default)s)"
+    )
+    parser.add_argument(
+        "--face-motion", type=Path, help="folder of recorded faces: NAME.wav, NAME_bs.npy and a list of channels"
+    )
+    parser.add_argument("--replays", type=int, default=16, help="variants of each recorded face (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="processes that generate side by side")
 
 
 def run(args: argparse.Namespace) -> None:
     """Generate the corpus."""
-    make_corpus(args.out, hours=args.hours, seed=args.seed, workers=args.workers)
+    if args.flite_hours:
+        Flite()
+    shards = plan_corpus(
+        args.out,
+        hours=args.hours,
+        flite_hours=args.flite_hours,
+        replays=args.replays,
+        recordings=args.face_motion,
+        seed=args.seed,
+    )
+    make_corpus(shards, workers=args.workers)
 
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _language_odds() -> Float[np.ndarray, " l"]:
-    odds = np.array([6.0 if language == "en-us" else 1.0 for language in voices.LANGUAGES])
-    return odds / odds.sum()
-
-
 def _add_silence(pieces: list[np.ndarray], length_s: float) -> int:
     num = int(length_s * SAMPLE_RATE)
     pieces.append(np.zeros(num))
     return num
-
-
-def _moved(segment: Segment, by_s: float) -> Segment:
-    return Segment(
-        viseme=segment.viseme,
-        start_s=segment.start_s + by_s,
-        end_s=segment.end_s + by_s,
-        stress=segment.stress,
-        letter=segment.letter,
-    )
 
 
 def _loudness(clean: Float[np.ndarray, " n"], times_s: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:

@@ -5,6 +5,7 @@ diffusion step of each sample (or of each frame). Guidance and constraints wrap 
 """
 
 from .denoiser import Denoiser, classifier_free_guidance, known_prefix
+from .noise import NoiseStream, draw_noise, noise_response
 from .rolling import num_rolling_steps, rolling_sample
 from .samplers import ddim_sample, sampling_steps
 from .schedule import DiffusionSchedule, cosine_schedule
@@ -12,10 +13,13 @@ from .schedule import DiffusionSchedule, cosine_schedule
 __all__ = [
     "Denoiser",
     "DiffusionSchedule",
+    "NoiseStream",
     "classifier_free_guidance",
     "cosine_schedule",
     "ddim_sample",
+    "draw_noise",
     "known_prefix",
+    "noise_response",
     "num_rolling_steps",
     "rolling_sample",
     "sampling_steps",

@@ -22,53 +22,69 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .denoiser import Denoiser
+from .noise import NoiseStream
 from .schedule import DiffusionSchedule
 
 
 def rolling_sample(
     denoise: Denoiser,
     num_frames: int,
-    width: int,
+    noise: NoiseStream,
     schedule: DiffusionSchedule,
     *,
     ramp: int,
-    context: int,
     steps: int,
-    generator: torch.Generator,
     cond: Callable[[int, int], Mapping[str, Any]],
-) -> Iterator[Float[Tensor, "1 n d"]]:
-    """Yield the finished frames of one sequence `[1 num_frames width]` piece by piece, in order.
+    context: int = 0,
+) -> Iterator[Float[Tensor, "b n d"]]:
+    """Yield the finished frames of the sequences `[b num_frames d]` piece by piece, in order.
 
-    A piece (it may be empty) comes after each of `num_rolling_steps` steps, all of the same cost; no more than
-    `context + ramp` frames and a few are held.
+    A piece (it may be empty) comes after each of `num_rolling_steps` steps, all of the same cost. The denoiser sees
+    the ramp, before it the frames that the step before has finished (once, at step 0, so that a denoiser with a memory
+    can take them in), and `context` frames before those.
 
     Args:
-        denoise: takes one step a frame; deterministic (DDIM) steps are made with it.
-        context: finished frames it sees before the ramp.
+        denoise: takes one step a frame; deterministic steps of second order are made with it, DPM-Solver++(2M) of
+            Lu et al. (2022): ten of them keep the rare events, such as blinks, that ten DDIM steps lose.
+        noise: for the start; its frames set the number of sequences and their width.
         steps: steps for each frame.
-        generator: for the start, drawn frame by frame, on the device where the work is done.
         cond: gives the conditions of the frames `[start, stop)`.
     """
     advance = ramp / steps
-    x = torch.empty(1, 0, width, device=generator.device)
+    x = before = noise.next(0)
     start = given = 0
     for k in range(num_rolling_steps(num_frames, ramp, steps)):
         front = -ramp + k * advance
         stop = min(num_frames, math.ceil(front + advance) + ramp)
-        fresh = [
-            torch.randn(1, 1, width, generator=generator, device=x.device) for _ in range(start + x.shape[1], stop)
-        ]
-        x = torch.cat([x, *fresh], dim=1)
-        now, then = (_rising(start, stop, f, ramp, schedule.num_steps, x.device) for f in (front, front + advance))
+        x = torch.cat([x, noise.next(stop - start - x.shape[1])], dim=1)
+        last, now, then = (
+            _rising(start, stop, front + ahead, ramp, schedule.num_steps, x.device) for ahead in (-advance, 0, advance)
+        )
         x0 = denoise(x, now[None], **cond(start, stop))
+        before = torch.cat([before, x0[:, before.shape[1] :]], dim=1)
+        straight = x0 + _curvature(schedule, last, now, then)[None, :, None] * (x0 - before)
         alpha, sigma = schedule.alpha_sigma(now[None], x)
         next_alpha, next_sigma = schedule.alpha_sigma(then[None], x)
-        moved = next_alpha * x0 + next_sigma * (x - alpha * x0) / sigma.clamp(min=1e-8)
+        moved = next_alpha * straight + next_sigma * (x - alpha * straight) / sigma.clamp(min=1e-8)
         x = torch.where((now > 0)[None, :, None], moved, x)
         clean = start + int((then == 0).sum())
         yield x[:, given - start : clean - start]
-        given = clean
-        x, start = x[:, max(0, clean - context - start) :], max(start, clean - context)
+        kept = max(start, given - context)
+        x, before, start, given = x[:, kept - start :], x0[:, kept - start :], kept, clean
+
+
+def _curvature(schedule: DiffusionSchedule, last: Tensor, now: Tensor, then: Tensor) -> Float[Tensor, " t"]:
+    """How much of the change of x0 since the last step to add to it: half the ratio of this step's length to the last.
+
+    Lengths are in log(alpha / sigma). 0 where there was no step before, and in the step that ends without noise.
+    """
+    signal = []
+    for t in (last, now, then):
+        alpha, sigma = schedule.alpha_sigma(t, torch.empty(t.shape, dtype=torch.float64, device=t.device))
+        signal.append(alpha.clamp(min=1e-8).log() - sigma.clamp(min=1e-8).log())
+    usable = (last > now) & (now > then) & (then > 0)
+    length, length_before = signal[2] - signal[1], signal[1] - signal[0]
+    return torch.where(usable, length / (2 * length_before.clamp(min=1e-8)), 0.0).float()
 
 
 def num_rolling_steps(num_frames: int, ramp: int, steps: int) -> int:

@@ -9,12 +9,14 @@ from ..errors import InputError
 
 DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "samples"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".m4a")
 CLIPS = (".mp4", ".mpg", ".mpeg", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 NO_HUMAN, PAINTING = "nohuman", "painting"
 """Words in the names of portraits: of no human being, to be refused; of a painting, told but not counted."""
 LAYOUT = (
     "Give --data a folder that holds portraits/ with photos of one person each (names with 'nohuman' show none, names "
-    "with 'painting' a painted one) and video/ with clips of one talking person each."
+    "with 'painting' a painted one), video/ with clips of one talking person each, speech/ with recordings (names with "
+    "'noisy' and 'singing' say so) and face_motion/ with recordings and the captured face of each."
 )
 
 
@@ -42,6 +44,10 @@ class Samples:
     def clips(self) -> list[Path]:
         """Videos in `video/`, by name."""
         return self._files("video", CLIPS, "clips")
+
+    def speech(self) -> list[Path]:
+        """Sounds in `speech/`, by name."""
+        return self._files("speech", SOUNDS, "recordings of speech")
 
     def _files(self, folder: str, endings: tuple[str, ...], what: str) -> list[Path]:
         path = self.root / folder

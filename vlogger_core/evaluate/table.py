@@ -33,6 +33,8 @@ class Figure:
     """None for what is only told."""
     at_least: bool = False
     """Whether more is better. Else `asked` is the most that is allowed."""
+    up_to: float | None = None
+    """The most that is allowed where `asked` is the least: both are wrong, too little and too much."""
     note: str = ""
 
     @property
@@ -41,6 +43,8 @@ class Figure:
             return True
         if self.reached is None or math.isnan(self.reached):
             return False
+        if self.up_to is not None:
+            return self.asked <= self.reached <= self.up_to
         return self.reached >= self.asked if self.at_least else self.reached <= self.asked
 
 
@@ -48,14 +52,22 @@ def format_table(figures: Sequence[Figure]) -> str:
     """Aligned columns; what misses its figure is marked."""
     rows = [_HEADER]
     for figure in figures:
-        sign = ">=" if figure.at_least else "<="
-        asked = "" if figure.asked is None else f"{sign} {_number(figure.asked)} {figure.unit}".rstrip()
+        asked = _asked(figure)
         reached = "-" if figure.reached is None else f"{_number(figure.reached)} {figure.unit}".rstrip()
         verdict = "" if figure.asked is None else "met" if figure.met else "MISSED"
         rows.append((figure.what, figure.on, asked, reached, f"{verdict}  {figure.note}".strip()))
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _asked(figure: Figure) -> str:
+    if figure.asked is None:
+        return ""
+    if figure.up_to is not None:
+        return f"{_number(figure.asked)} to {_number(figure.up_to)} {figure.unit}".rstrip()
+    sign = ">=" if figure.at_least else "<="
+    return f"{sign} {_number(figure.asked)} {figure.unit}".rstrip()
 
 
 def _number(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 
 from ..diffusion import DiffusionSchedule, cosine_schedule
 from ..errors import InputError
+from .face_backend import FaceBackend
+from .lam_face import load_lam
 from .network import MotionConfig, MotionDenoiser
 
 FORMAT = "vlogger-motion-model"
@@ -27,6 +29,8 @@ class MotionModel:
 
     network: MotionDenoiser
     schedule: DiffusionSchedule
+    face: FaceBackend | None = None
+    """Makes the face in the network's stead."""
 
     @property
     def config(self) -> MotionConfig:
@@ -55,10 +59,14 @@ def save_motion_model(path: Path, network: MotionDenoiser, *, dtype: torch.dtype
 def load_motion_model(path: Path | None = None) -> MotionModel:
     """Read a checkpoint in float32, in evaluation mode, on the CPU; None is the one that ships with the pack.
 
+    An `.onnx` file is a face of LAM-Audio2Expression (`lam_face`), on the body of the one that ships.
+
     Raises:
         InputError: if the file is missing, truncated, of another kind or version, or does not fit its own config.
     """
     path = SHIPPED_WEIGHTS if path is None else Path(path)
+    if path.suffix.lower() == ".onnx":
+        return replace(load_motion_model(), face=load_lam(path))
     if not path.is_file():
         raise InputError(f"There is no motion model at {path}: choose an existing .safetensors file.")
     try:

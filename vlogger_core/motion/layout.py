@@ -7,13 +7,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..datatypes import Motion
-from ..names import ARKIT_EXPRESSIONS
+from ..names import ARKIT_EXPRESSIONS, SMPLX_JOINTS
 
+_FINGERS = ("index", "middle", "pinky", "ring", "thumb")
+FINGER_JOINTS: tuple[str, ...] = tuple(name for name in SMPLX_JOINTS if name.split("_")[-1][:-1] in _FINGERS)
 MOTION_JOINTS: tuple[str, ...] = (
     "spine1", "spine2", "spine3", "neck", "head",
     "left_collar", "right_collar", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+    "left_wrist", "right_wrist", *FINGER_JOINTS,
 )  # fmt: skip
-"""The joints the synthetic corpus moves."""
+"""The joints that speech moves."""
 
 NUM_EXPRESSIONS = len(ARKIT_EXPRESSIONS)
 

@@ -3,30 +3,35 @@
 As in the paper: attention over time in four layers with a causal mask, position encoding of the frame (rotary) and of
 the diffusion step (sinusoidal), MLPs that embed audio and step, prediction of x0. Where we differ: the audio
 embedding of a frame hears `audio_ahead` frames of the future (167 ms at 24 fps), because lips close before the sound
-that shows it; every frame carries its own diffusion step, so that frames already generated can be given clean
-(step 0) and a long motion continues from window to window; a linear head predicts the lips from the audio embedding
-alone, which is used in training only.
+that shows it; every frame carries its own diffusion step, so that finished frames are given clean (step 0) and a long
+motion goes on from them, their keys and values remembered (`Past`); the noise of slow channels is slow
+(`diffusion.noise`); a linear head predicts the lips from the audio embedding alone, which is used in training only.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from ..diffusion import cosine_schedule, noise_response
 from ..names import ARKIT_EXPRESSIONS
 from .layout import MOTION_JOINTS, NUM_EXPRESSIONS, motion_dim
 
+KeyValue = tuple[Tensor, Tensor]
+"""Keys, already rotated, and values of some frames, `[b h t e]`."""
 LIP_CHANNELS: tuple[int, ...] = tuple(
     i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(("jawOpen", "jawForward", "mouth", "tongue"))
 )
 """Expression indices that speech determines."""
+_BROWS = tuple(i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith("brow"))
+_EYES = tuple(i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith("eye"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,15 @@ class MotionConfig:
     """Finished frames that the network sees while it samples the next."""
     ramp_frames: int = 48
     """Frames that are sampled together, their noise rising along time; see `diffusion.rolling`."""
+    pose_noise_s: float = 0.0
+    """Time constant of the noise on joints, translation and brows, seconds; 0 is white noise."""
+    eyes_noise_s: float = 0.0
+    """The same of gaze and lids."""
+    skip: bool = False
+    """Whether the output for slow channels is laid over the linear estimate of x0, as v prediction has it; see
+    `denoise`."""
+    residual: bool = True
+    """Whether joint rotations are residuals over the reference pose, as the paper has it; else absolute (ablation)."""
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
@@ -70,6 +84,39 @@ class MotionConfig:
     @property
     def motion_dim(self) -> int:
         return motion_dim(self.joint_names)
+
+    def noise_response(self) -> Float[Tensor, "k d"]:
+        """How the noise of each channel remembers, for `diffusion.noise`."""
+        seconds = torch.where(self.slow_channels(), self.pose_noise_s, 0.0)
+        seconds[list(_EYES)] = self.eyes_noise_s
+        return noise_response(seconds * float(self.fps))
+
+    def slow_channels(self) -> Bool[Tensor, " d"]:
+        """Which channels are joints, translation, brows, gaze or lids: what speech does not determine."""
+        slow = torch.zeros(self.motion_dim, dtype=torch.bool)
+        slow[[*_BROWS, *_EYES, *range(NUM_EXPRESSIONS, self.motion_dim)]] = True
+        return slow
+
+
+@dataclass(kw_only=True)
+class Past:
+    """What attention remembers of finished frames: their keys and values in every block."""
+
+    limit: int
+    """Frames it holds; older ones are forgotten."""
+    frames: int = 0
+    """All that it has taken in, forgotten ones included."""
+    blocks: list[KeyValue] = field(default_factory=list)
+
+    def take_in(self, fresh: list[KeyValue], num_frames: int) -> None:
+        """Add the first frames of what a pass has computed."""
+        added = [tuple(part[:, :, :num_frames] for part in pair) for pair in fresh]
+        old = self.blocks or [tuple(part[:, :, :0] for part in pair) for pair in fresh]
+        self.blocks = [
+            (torch.cat([key, new_key], 2)[:, :, -self.limit :], torch.cat([value, new_value], 2)[:, :, -self.limit :])
+            for (key, value), (new_key, new_value) in zip(old, added, strict=True)
+        ]
+        self.frames += num_frames
 
 
 class AudioEncoder(nn.Module):
@@ -109,11 +156,21 @@ class Block(nn.Module):
             nn.Linear(config.feedforward_width, config.width),
         )
 
-    def forward(self, x: Float[Tensor, "b t d"], rotary: Float[Tensor, "2 t e"]) -> Float[Tensor, "b t d"]:
+    def forward(
+        self, x: Float[Tensor, "b t d"], rotary: Float[Tensor, "2 t e"], past: KeyValue | None = None
+    ) -> tuple[Float[Tensor, "b t d"], KeyValue]:
+        """Return the frames' features, and their keys and values; `past` are those of the frames before."""
         q, k, v = rearrange(self.qkv(self.attention_norm(x)), "b t (three h e) -> three b h t e", three=3, h=self.heads)
-        attended = F.scaled_dot_product_attention(rotate(q, rotary), rotate(k, rotary), v, is_causal=True)
+        q, own = rotate(q, rotary), (rotate(k, rotary), v)
+        if past is None:
+            attended = F.scaled_dot_product_attention(q, *own, is_causal=True)
+        else:
+            before, num_frames = past[0].shape[2], x.shape[1]
+            seen = torch.ones(num_frames, before + num_frames, dtype=torch.bool, device=x.device).tril(before)
+            keys, values = (torch.cat(pair, dim=2) for pair in zip(past, own, strict=True))
+            attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
         x = x + self.attention_out(rearrange(attended, "b h t e -> b t (h e)"))
-        return x + self.feedforward(self.feedforward_norm(x))
+        return x + self.feedforward(self.feedforward_norm(x)), own
 
 
 class MotionDenoiser(nn.Module):
@@ -124,10 +181,12 @@ class MotionDenoiser(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
     feature_silence: Tensor
+    slow: Tensor
 
     def __init__(self, config: MotionConfig) -> None:
         super().__init__()
         self.config = config
+        self.schedule = cosine_schedule(config.diffusion_steps)
         self.audio_encoder = AudioEncoder(config)
         self.null_audio = nn.Parameter(torch.zeros(config.width))
         self.step_embed = nn.Sequential(
@@ -142,6 +201,7 @@ class MotionDenoiser(nn.Module):
             self.register_buffer(f"{name}_mean", torch.zeros(dim))
             self.register_buffer(f"{name}_std", torch.ones(dim))
         self.register_buffer("feature_silence", torch.zeros(config.feature_dim))
+        self.register_buffer("slow", config.slow_channels(), persistent=False)
 
     def forward(
         self,
@@ -166,15 +226,36 @@ class MotionDenoiser(nn.Module):
         return self.audio_encoder((audio - self.feature_mean) / self.feature_std)
 
     def denoise(
-        self, x: Float[Tensor, "b t d"], t: Int[Tensor, "b *t"], embedded: Float[Tensor, "b t e"]
+        self,
+        x: Float[Tensor, "b t d"],
+        t: Int[Tensor, "b *t"],
+        embedded: Float[Tensor, "b t e"],
+        past: Past | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """`forward` from the audio embedding on."""
+        """`forward` from the audio embedding on.
+
+        Args:
+            past: of the frames before `x`; takes in those of `x` that are finished, which stand first and have step 0.
+
+        With `config.skip`, joints, translation, brows, gaze and lids have x0 = alpha x_t + sigma F for the network's
+        output F, where alpha x_t is the best linear estimate of a signal of unit variance (Salimans and Ho,
+        "Progressive distillation", 2022, with v = -F). Without it they came out at half their size in few steps.
+        """
         step = self.step_embed(sinusoidal(t, self.config.width))
         h = self.motion_in(x) + embedded + (step if t.ndim == 2 else step[:, None])
-        rotary = rotary_table(x.shape[1], self.config.width // self.config.heads, x.device)
-        for block in self.blocks:
-            h = block(h, rotary)
-        return self.motion_out(self.out_norm(h))
+        first = past.frames if past else 0
+        rotary = rotary_table(first, x.shape[1], self.config.width // self.config.heads, x.device)
+        fresh: list[KeyValue] = []
+        for i, block in enumerate(self.blocks):
+            h, own = block(h, rotary, past.blocks[i] if past and past.blocks else None)
+            fresh.append(own)
+        if past is not None:
+            past.take_in(fresh, int((t[0] == 0).sum()))
+        out = self.motion_out(self.out_norm(h))
+        if not self.config.skip:
+            return out
+        alpha, sigma = self.schedule.alpha_sigma(t, x)
+        return torch.where(self.slow, alpha * x + sigma * out, out)
 
     def normalise(self, motion: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
         """Motion vectors to the network's scale."""
@@ -197,11 +278,11 @@ def sinusoidal(t: Int[Tensor, "*batch"], width: int) -> Float[Tensor, "*batch w"
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
-def rotary_table(num_frames: int, width: int, device: torch.device) -> Float[Tensor, "2 t e"]:
-    """Cosines and sines for `rotate` at each frame."""
-    frequency = torch.exp(-math.log(1_000) * torch.arange(width // 2, device=device) / (width // 2))
-    angle = torch.arange(num_frames, device=device)[:, None] * frequency
-    return torch.stack([angle.cos(), angle.sin()])
+def rotary_table(first: int, num_frames: int, width: int, device: torch.device) -> Float[Tensor, "2 t e"]:
+    """Cosines and sines for `rotate` at the frames from `first` on."""
+    frequency = torch.exp(-math.log(1_000) * torch.arange(width // 2) / (width // 2)).double()
+    angle = torch.arange(first, first + num_frames)[:, None] * frequency
+    return torch.stack([angle.cos(), angle.sin()]).float().to(device)
 
 
 def rotate(x: Float[Tensor, "b h t two_e"], rotary: Float[Tensor, "2 t e"]) -> Float[Tensor, "b h t two_e"]:

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from fractions import Fraction
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..datatypes import Motion, SpeechFeatures
-from ..diffusion import Denoiser, classifier_free_guidance, num_rolling_steps, rolling_sample
+from ..diffusion import Denoiser, NoiseStream, classifier_free_guidance, num_rolling_steps, rolling_sample
 from ..errors import InputError
 from ..names import ARKIT_EXPRESSIONS
 from ..progress import Progress, silent
 from ..threads import limit_threads
 from .checkpoint import MotionModel
+from .face_backend import wear_face
 from .layout import NUM_EXPRESSIONS, vector_to_motion
-from .network import MotionDenoiser
+from .network import MotionConfig, MotionDenoiser, Past
 from .smoothing import low_pass, median
 
 
-@torch.inference_mode(False)  # A motion is handed on to be edited and fitted, also where ComfyUI's mode forbids that.
-@torch.no_grad()
 def sample_motion(
     model: MotionModel,
     features: SpeechFeatures,
     *,
     seed: int,
-    steps: int = 10,
+    steps: int = 20,
     guidance: float = 1.1,
     progress: Progress = silent,
 ) -> Motion:
-    """Sample one motion with a frame for every frame of the features, on the CPU; runs where the network is.
+    """Sample one motion; see `sample_variations`."""
+    return sample_variations(model, features, seeds=[seed], steps=steps, guidance=guidance, progress=progress)[0]
+
+
+@torch.inference_mode(False)  # A motion is handed on to be edited and fitted, also where ComfyUI's mode forbids that.
+@torch.no_grad()
+def sample_variations(
+    model: MotionModel,
+    features: SpeechFeatures,
+    *,
+    seeds: Sequence[int],
+    steps: int = 20,
+    guidance: float = 1.1,
+    progress: Progress = silent,
+) -> list[Motion]:
+    """Sample motions with a frame for every frame of the features, on the CPU; runs where the network is.
 
     Frames are finished one after the other (`diffusion.rolling`), each seeing `config.context_frames` of what went
     before: time grows linearly with length, memory beyond the result does not grow, and there is no border between
@@ -40,19 +56,19 @@ def sample_motion(
     on the same kind of device.
 
     Args:
-        seed: at least 0.
+        seeds: of each motion, at least 0; all are sampled in one batch.
         steps: diffusion steps a frame, 1 to `config.diffusion_steps`.
         guidance: classifier-free guidance; 1 is none, and more follows the speech with larger movement.
         progress: counts evaluations of the network.
 
     Raises:
         InputError: if the features were made by another front end or at another frame rate than the model knows.
-        ValueError: if `seed` or `steps` is out of range, or there is no frame.
+        ValueError: if a seed or `steps` is out of range, or there is no seed or no frame.
     """
     config, network = model.config, model.network
     _check(model, features)
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0. Got {seed}.")
+    if not seeds or min(seeds) < 0:
+        raise ValueError(f"seeds must be at least 0, and one at least. Got {list(seeds)}.")
     if not 1 <= steps <= config.diffusion_steps:
         raise ValueError(f"steps must lie in 1 to {config.diffusion_steps}. Got {steps}.")
     device = network.motion_mean.device
@@ -64,26 +80,32 @@ def sample_motion(
         embedded = _embed(network, features.features)
         pieces: list[Tensor] = []
         rolling = rolling_sample(
-            classifier_free_guidance(_from_embedding(network), guidance, {"embedded": None}),
+            classifier_free_guidance(_remembering(network), guidance, {"embedded": None}),
             num_frames,
-            config.motion_dim,
+            NoiseStream(config.noise_response(), [torch.Generator(device).manual_seed(seed) for seed in seeds]),
             model.schedule,
             ramp=config.ramp_frames,
-            context=config.context_frames,
             steps=steps,
-            generator=torch.Generator(device).manual_seed(seed),
-            cond=lambda start, stop: {"embedded": embedded[None, start:stop].to(device)},
+            cond=lambda start, stop: {"embedded": embedded[start:stop]},
         )
         for done, piece in enumerate(rolling, start=1):
-            pieces.append(network.denormalise(piece[0]).cpu())
+            pieces.append(network.denormalise(piece).cpu())
             progress(done, total)
-    vector = torch.cat(pieces)
+    motions = [_finished(vector, config, features.fps) for vector in torch.cat(pieces, dim=1)]
+    if model.face is None or features.waveform is None:
+        return motions
+    heard = model.face.expression(features.waveform, features.fps, num_frames, progress)
+    return [wear_face(motion, heard) for motion in motions]
+
+
+def _finished(vector: Float[Tensor, "t d"], config: MotionConfig, fps: Fraction) -> Motion:
+    """What is slow made smooth, and expressions within their range."""
     slow, gaze = _channels("brow"), _channels("eyeLook")
     slow += range(NUM_EXPRESSIONS, config.motion_dim)
-    vector[:, slow] = low_pass(vector[:, slow], float(features.fps))
+    vector[:, slow] = low_pass(vector[:, slow], float(fps))
     vector[:, gaze] = median(vector[:, gaze])
     vector[:, :NUM_EXPRESSIONS].clamp_(0, 1)
-    return vector_to_motion(vector, config.joint_names, features.fps)
+    return vector_to_motion(vector, config.joint_names, fps)
 
 
 def _channels(prefix: str) -> list[int]:
@@ -91,12 +113,16 @@ def _channels(prefix: str) -> list[int]:
     return [i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(prefix)]
 
 
-def _from_embedding(network: MotionDenoiser) -> Denoiser:
-    """The network as a denoiser of speech that is embedded already; None is the unconditional model."""
+def _remembering(network: MotionDenoiser) -> Denoiser:
+    """The network as a denoiser of speech that is embedded already, and that remembers finished frames.
+
+    None instead of speech is the unconditional model, which remembers by itself.
+    """
+    pasts = {heard: Past(limit=network.config.context_frames) for heard in (True, False)}
 
     def denoise(x: Tensor, t: Tensor, *, embedded: Tensor | None) -> Tensor:
-        heard = network.null_audio.expand(*x.shape[:2], -1) if embedded is None else embedded
-        return network.denoise(x, t, heard)
+        speech = network.null_audio if embedded is None else embedded
+        return network.denoise(x, t.expand(len(x), -1), speech.expand(*x.shape[:2], -1), pasts[embedded is not None])
 
     return denoise
 
@@ -129,6 +155,11 @@ def _check(model: MotionModel, features: SpeechFeatures) -> None:
         raise InputError(
             f"This motion model moves at {config.fps} frames a second, these features come at {features.fps}: "
             f"set the audio encoder to {config.fps} fps."
+        )
+    if model.face is not None and features.waveform is None:
+        raise InputError(
+            f"{model.face.name} hears the sound itself, and these features came without it: connect audio to the audio "
+            "encoder."
         )
     t, d = features.features.shape
     if d != config.feature_dim or t == 0:

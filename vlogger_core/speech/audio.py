@@ -21,7 +21,7 @@ from .mel import SAMPLE_RATE, active_rms
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192000
 MIN_DURATION_S = 0.1
 SILENCE_RMS = 1e-3
-"""-60 dBFS: what stays below it is no speech."""
+"""-60 dBFS: what stays below it is silence."""
 
 _CANCELLED_POWER = 1e-2  # Of the loudest channel: a mix below it is one voice against itself.
 _ZERO_CROSSINGS, _KAISER_BETA = 48, 7.0  # Stop band of 70 dB from 8.4 kHz, flat to 7.6 kHz.
@@ -79,10 +79,11 @@ def to_speech(audio: Audio, *, progress: Progress = silent) -> Float[Tensor, " n
     """One channel at `SAMPLE_RATE`, float32 on the CPU, without constant offset, as loud as it came.
 
     It has ceil(n * 16000 / sample_rate) samples, so it covers the video frames that the audio covers. `progress`
-    counts seconds of audio.
+    counts seconds of audio. What is below `SILENCE_RMS` becomes digital silence, with a warning: hiss is not to be made
+    as loud as speech.
 
     Raises:
-        InputError: if the audio is empty, shorter than 0.1 s, silent, not finite, or of a rate outside 8 to 192 kHz.
+        InputError: if the audio is empty, shorter than 0.1 s, not finite, or of a rate outside 8 to 192 kHz.
     """
     waveform, sample_rate = audio.waveform, audio.sample_rate
     if waveform.ndim != 2 or not waveform.is_floating_point():
@@ -96,7 +97,8 @@ def to_speech(audio: Audio, *, progress: Progress = silent) -> Float[Tensor, " n
     mono = _mix(waveform, sample_rate, progress)
     speech = mono if sample_rate == SAMPLE_RATE else _resample(mono, sample_rate, progress)
     if active_rms(speech) < SILENCE_RMS:
-        raise InputError("The audio is silent (below -60 dBFS): choose one with speech in it, or check its volume.")
+        logger.warning("The audio is silent (below -60 dBFS): nobody speaks. If that is wrong, check its volume.")
+        return torch.zeros_like(speech)
     return speech
 
 

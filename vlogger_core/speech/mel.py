@@ -58,7 +58,7 @@ def mel_features(speech: Float[Tensor, " n"], fps: Fraction, *, progress: Progre
     num_frames = clock.num_frames(speech.shape[-1], SAMPLE_RATE, fps)
     gain = loudness_gain(speech)
     features = mel_frames(speech, fps, 0, num_frames, gain=gain, progress=progress)
-    return SpeechFeatures(features=features, fps=fps, kind=FEATURE_KIND)
+    return SpeechFeatures(features=features, fps=fps, kind=FEATURE_KIND, waveform=speech)
 
 
 def stream_mel(

@@ -1,0 +1,121 @@
+"""How long the motion model takes and how much memory, in a process of its own on two threads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..data.speech_corpus import FPS
+from ..motion.checkpoint import load_motion_model
+from ..motion.sampler import sample_motion
+from ..progress import Progress, silent
+from ..speech.mel import SAMPLE_RATE, mel_features
+from .motion_flite_set import read_flite_set
+from .table import Figure
+
+STEPS = 10
+"""Diffusion steps at which the time is asked for."""
+SHORT_S, LONG_S = 10, 600
+SHORT_LIMIT_S, GROWTH_MB = 1.0, 64.0
+TIMED = 5
+THREADS = 2
+_STATUS, _PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Wall seconds, CPU seconds, and how far memory grew beyond the motion that was made."""
+
+    short_s: float
+    short_cpu_s: float
+    long_s: float
+    growth_mb: float | None
+    """None where the system does not tell."""
+
+
+def speed_figures(
+    weights: Path | None, *, steps: int, guidance: float, long_s: int = LONG_S, progress: Progress = silent
+) -> list[Figure]:
+    """Time `SHORT_S` and `long_s` of speech, the bundled sentences repeated to that length, from sound to motion.
+
+    The best of `TIMED` counts, as other work slows others.
+    """
+    context = get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(send, weights, steps, guidance, long_s), daemon=True)
+    process.start()
+    send.close()
+    try:
+        while not receive.poll(0.5):
+            progress(0, 1)
+        timing = receive.recv()
+    except EOFError as error:
+        raise RuntimeError("The process that was timed ended early; its own words stand above.") from error
+    finally:
+        process.terminate()
+        process.join()
+    progress(1, 1)
+    note = f"{steps} steps, {THREADS} threads, best of {2 * TIMED}; {timing.short_cpu_s:.2f} s of CPU time"
+    return [
+        Figure(
+            what=f"time of {SHORT_S} s of speech", on="sound to motion", reached=timing.short_s, unit="s",
+            asked=SHORT_LIMIT_S, note=note,
+        ),
+        Figure(
+            what=f"time of {long_s} s of speech", on="sound to motion", reached=timing.long_s / timing.short_s,
+            unit=f"x {SHORT_S} s", asked=long_s / SHORT_S, note=f"{timing.long_s:.1f} s",
+        ),
+        Figure(
+            what=f"memory of {long_s} s of speech", on="features to motion", reached=timing.growth_mb, unit="MB",
+            asked=GROWTH_MB, note="peak growth beyond the motion's own size",
+        ),
+    ]  # fmt: skip
+
+
+def _measure(send: Connection, weights: Path | None, steps: int, guidance: float, long_s: int) -> None:
+    """Send a `Timing`."""
+    torch.set_num_threads(THREADS)
+    model = load_motion_model(weights)
+    speech = np.concatenate([sentence for _, sentence, _ in read_flite_set()])
+    short, long = (torch.from_numpy(np.resize(speech, s * SAMPLE_RATE)).float() for s in (SHORT_S, long_s))
+
+    def once(sound: torch.Tensor) -> tuple[float, float, float | None]:
+        """Wall and CPU seconds, megabytes."""
+        started, cpu = time.perf_counter(), time.process_time()
+        features = mel_features(sound, FPS)
+        before = _forget_peak()
+        motion = sample_motion(model, features, seed=0, steps=steps, guidance=guidance)
+        wall, cpu, peak = time.perf_counter() - started, time.process_time() - cpu, _memory_mb("VmHWM")
+        own = sum(part.numel() * part.element_size() for part in (motion.expression, motion.joint_rotvec)) / 2**20
+        return wall, cpu, None if before is None or peak is None else peak - before - own
+
+    once(short)
+    short_runs = [once(short) for _ in range(TIMED)]
+    wall, _, growth_mb = once(long)
+    short_runs += [once(short) for _ in range(TIMED)]
+    best_s = min(run[0] for run in short_runs)
+    if wall > best_s * long_s / SHORT_S:
+        wall = min(wall, once(long)[0])
+    cpu_s = min(run[1] for run in short_runs)
+    send.send(Timing(short_s=best_s, short_cpu_s=cpu_s, long_s=wall, growth_mb=growth_mb))
+
+
+def _forget_peak() -> float | None:
+    """Memory in use, from which on the peak is taken."""
+    if _PEAK.exists():
+        _PEAK.write_text("5")
+    return _memory_mb("VmRSS")
+
+
+def _memory_mb(name: str) -> float | None:
+    """A line of the process' own status; None where there is no such file."""
+    if not _STATUS.is_file():
+        return None
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024

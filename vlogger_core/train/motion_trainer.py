@@ -1,0 +1,185 @@
+"""What a training of the motion network is made of, resumable to the exact step."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..diffusion import cosine_schedule
+from ..motion.layout import NUM_EXPRESSIONS
+from ..motion.network import MotionConfig, MotionDenoiser
+from ..names import EXPRESSION_INDEX
+from ..rotation import compose_rotvec
+from .motion_data import MotionWindows, silent_features, vary_microphone
+from .motion_loss import LossWeights, MotionBatch, draw_batch, motion_loss
+
+_REFERENCE_DEG = 8.0
+"""Spread of the reference poses from which a network without residuals must guess (ablation)."""
+_WATCHED = ("jawOpen", "mouthPressLeft", "mouthPucker", "mouthRollLower")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionTraining:
+    """How to train."""
+
+    steps: int = 13000
+    frames_per_step: int = 960
+    window_lengths: tuple[int, ...] = (48, 96, 192, 240)
+    """Frames of a window; each step draws one of them (variable length training)."""
+    learning_rate: float = 6e-4
+    """Rises over `warmup`, stays, and falls to a fiftieth over the last `cooldown` of the steps, so that a training can
+    be made longer or shorter while it stays."""
+    warmup: int = 150
+    cooldown: float = 0.3
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.998
+    seed: int = 0
+    log_every: int = 25
+    save_every: int = 250
+    """Also the interval of validation."""
+    loss: LossWeights = field(default_factory=LossWeights)
+
+
+class MotionTrainer:
+    """Network, its running average, optimiser, random state and step: all that a resumed run needs."""
+
+    def __init__(
+        self, config: MotionConfig, training: MotionTraining, data: MotionWindows, device: torch.device | str = "cpu"
+    ) -> None:
+        """Batches are drawn on the CPU, so that they are the same wherever the network is."""
+        self.training, self.data, self.device = training, data, torch.device(device)
+        torch.manual_seed(training.seed)
+        self.network = MotionDenoiser(config)
+        statistics = data.statistics()
+        if not config.residual:
+            rotations = slice(NUM_EXPRESSIONS, config.motion_dim - 3)
+            statistics["motion_std"][rotations] = statistics["motion_std"][rotations].hypot(
+                torch.tensor(math.radians(_REFERENCE_DEG))
+            )
+        statistics["feature_silence"] = silent_features()[0]
+        self.network.load_state_dict({**self.network.state_dict(), **statistics})
+        self.network.to(self.device)
+        self.ema = MotionDenoiser(config).to(self.device)
+        self.ema.load_state_dict(self.network.state_dict())
+        self.ema.eval().requires_grad_(False)
+        self.schedule = cosine_schedule(config.diffusion_steps)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=training.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=training.weight_decay,
+        )
+        self.noise_response = config.noise_response()
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.step = 0
+
+    def train_step(self) -> dict[str, float]:
+        """One update; returns the loss terms."""
+        batch = self._draw()
+        terms = motion_loss(self.network, self.schedule, batch, self.training.loss)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimizer.zero_grad()
+        terms["total"].backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        decay = min(self.training.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for average, value in zip(self.ema.parameters(), self.network.parameters(), strict=True):
+                average.lerp_(value, 1 - decay)
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _draw(self) -> MotionBatch:
+        lengths = self.training.window_lengths
+        length = lengths[int(torch.randint(len(lengths), (1,), generator=self.generator))]
+        windows = max(1, self.training.frames_per_step // length)
+        features, motion = self.data.draw(windows, length, self.generator)
+        audio = vary_microphone(features, self.generator)
+        return self._batch(motion, audio, self.generator)
+
+    def validation_batch(self, validation: MotionWindows) -> MotionBatch:
+        """The same windows of unseen voices each time."""
+        generator = torch.Generator().manual_seed(1)
+        length = max(self.training.window_lengths)
+        features, motion = validation.draw(
+            max(1, 3 * self.training.frames_per_step // length), length, generator
+        )  # fmt: skip
+        return self._batch(motion, features, generator, drop_audio=0.0)
+
+    def _batch(
+        self,
+        motion: Float[Tensor, "b t d"],
+        audio: Float[Tensor, "b n f"],
+        generator: torch.Generator,
+        drop_audio: float = 0.1,
+    ) -> MotionBatch:
+        config = self.network.config
+        if not config.residual:
+            motion = _absolute(motion, generator)
+        mean, std = self.network.motion_mean.cpu(), self.network.motion_std.cpu()
+        batch = draw_batch(
+            (motion - mean) / std,
+            audio,
+            self.schedule.num_steps,
+            generator,
+            noise_response=self.noise_response,
+            drop_audio=drop_audio,
+        )
+        return batch.to(self.device)
+
+    @torch.no_grad()
+    def validate(self, batch: MotionBatch) -> dict[str, float]:
+        """Loss of the averaged network, and the correlation of its one-step mean with the truth."""
+        terms = motion_loss(self.ema, self.schedule, batch, self.training.loss)
+        out = {f"validation_{name}": round(float(value), 5) for name, value in terms.items()}
+        t = torch.full((len(batch.x0),), self.schedule.num_steps, device=batch.x0.device)
+        mean = self.ema(batch.noise, t, audio=batch.audio)
+        for name in _WATCHED:
+            channel = EXPRESSION_INDEX[name]
+            pair = torch.stack([mean[..., channel].flatten(), batch.x0[..., channel].flatten()])
+            out[f"r_{name}"] = round(float(torch.corrcoef(pair)[0, 1]), 4)
+        return out
+
+    def _learning_rate(self) -> float:
+        training = self.training
+        warm = min(1.0, (self.step + 1) / training.warmup)
+        left = (1 - self.step / max(1, training.steps)) / training.cooldown
+        return training.learning_rate * warm * (0.02 + 0.98 * min(1.0, max(0.0, left)))
+
+    def save(self, path: Path) -> None:
+        """Write the complete state; the file appears only when it is complete."""
+        state = {
+            "network": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state, bit for bit on the same kind of device."""
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.step = state["step"]
+
+
+def _absolute(motion: Float[Tensor, "b t d"], generator: torch.Generator) -> Float[Tensor, "b t d"]:
+    """Residual rotations laid over a reference pose that is drawn for each window."""
+    rotations = motion[..., NUM_EXPRESSIONS:-3].unflatten(-1, (-1, 3))
+    reference = torch.randn(len(motion), 1, rotations.shape[2], 3, generator=generator) * math.radians(_REFERENCE_DEG)
+    absolute = compose_rotvec(reference.expand_as(rotations), rotations)
+    return torch.cat([motion[..., :NUM_EXPRESSIONS], absolute.flatten(-2), motion[..., -3:]], dim=-1)
