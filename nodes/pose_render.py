@@ -58,6 +58,7 @@ class VloggerPoseRenderer(io.ComfyNode):
                     "than it knows."
                 ),
                 widgets.multiple_of(),
+                widgets.rasteriser(),
             ],
             outputs=[
                 io.Image.Output("image", tooltip="The drawing on black, one picture a frame."),
@@ -69,7 +70,9 @@ class VloggerPoseRenderer(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, body, motion, style: str, show: str, short_side: int, multiple_of: int) -> io.NodeOutput:
+    def execute(
+        cls, body, motion, style: str, show: str, short_side: int, multiple_of: int, rasteriser: str = "torch"
+    ) -> io.NodeOutput:
         from ..vlogger_core.render.pose_video import render_poses
 
         with runtime.work() as progress:
@@ -77,7 +80,9 @@ class VloggerPoseRenderer(io.ComfyNode):
             keypoints: list[dict[str, Any]] = []
 
             def pictures() -> Iterator[Tensor]:
-                for picture, frame in render_poses(body, motion, size, style=style, show=show, progress=progress):
+                for picture, frame in render_poses(
+                    body, motion, size, style=style, show=show, backend=rasteriser, progress=progress
+                ):
                     keypoints.append(frame)
                     yield picture
 
@@ -112,6 +117,7 @@ class VloggerFaceVideo(io.ComfyNode):
                     step=2,
                     advanced=True,
                 ),
+                widgets.rasteriser(),
             ],
             outputs=[
                 io.Image.Output("face_video", tooltip="One picture a frame, 512 x 512, for WanAnimateToVideo."),
@@ -119,18 +125,25 @@ class VloggerFaceVideo(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, body, motion, short_side: int, frames: Tensor | None = None) -> io.NodeOutput:
+    def execute(
+        cls, body, motion, short_side: int, frames: Tensor | None = None, rasteriser: str = "torch"
+    ) -> io.NodeOutput:
         from ..vlogger_core.render.face_clip import crop_faces, face_boxes
 
         with runtime.work() as progress:
-            pictures, size = _pictures(body, motion, short_side, frames, progress)
+            pictures, size = _pictures(body, motion, short_side, frames, rasteriser, progress)
             boxes = face_boxes(body, motion, size, progress=progress)
             faces = sockets.frames_to_comfy(crop_faces(pictures, boxes), motion.num_frames, on_frame=progress.show)
             return io.NodeOutput(faces)
 
 
 def _pictures(
-    body: BodyFit, motion: Motion, short_side: int, frames: Tensor | None, progress: runtime.Reporter
+    body: BodyFit,
+    motion: Motion,
+    short_side: int,
+    frames: Tensor | None,
+    rasteriser: str,
+    progress: runtime.Reporter,
 ) -> tuple[Iterator[Tensor], tuple[int, int]]:
     """What faces are cut out of, and its height and width: the frames that are wired in, else the warp preview.
 
@@ -142,7 +155,7 @@ def _pictures(
 
     if frames is None:
         size = sockets.render_size(body.camera, short_side)
-        return render_preview(body, motion, size=size, progress=progress), size
+        return render_preview(body, motion, size=size, backend=rasteriser, progress=progress), size
     if len(frames) != motion.num_frames:
         raise InputError(
             f"frames must be as many as the motion has, {motion.num_frames}. Got {len(frames)}: wire in the preview of "

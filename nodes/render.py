@@ -90,7 +90,7 @@ class VloggerControlRenderer(io.ComfyNode):
 
         with runtime.work() as progress:
             size = sockets.render_size(body.camera, short_side, multiple_of)
-            controls = ControlMaps(body, motion, size, backend=rasteriser)
+            controls = ControlMaps(body, motion, size, backend=rasteriser, progress=progress)
             return io.NodeOutput(controls, *_pictures(controls, map, progress))
 
 

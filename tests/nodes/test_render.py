@@ -22,3 +22,16 @@ def test_the_nodes_offer_every_rasteriser_and_say_what_is_missing(pack: ModuleTy
         if name != "torch" and importlib.util.find_spec(name) is None:
             with pytest.raises(ValueError, match=f"The {name} rasteriser needs the package {name}"):
                 pack.render.VloggerWarpPreview.execute(ball_fit(), still, 0, name)
+
+
+def test_every_node_that_renders_has_the_choice_of_rasteriser(pack: ModuleType) -> None:
+    nodes = (
+        pack.render.VloggerControlRenderer,
+        pack.render.VloggerWarpPreview,
+        pack.pose_render.VloggerPoseRenderer,
+        pack.pose_render.VloggerFaceVideo,
+    )
+    for node in nodes:
+        (widget,) = (widget for widget in node.define_schema().inputs if widget.id == "rasteriser")
+        assert widget.options == list(BACKENDS)
+        assert widget.default == "torch"

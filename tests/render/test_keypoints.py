@@ -149,7 +149,8 @@ def test_ranges_are_parts_of_the_whole_and_the_same_every_time(anny: AnnyBody) -
     fit, motion = person_fit(anny), poses({}, {"head": (0.0, 0.5, 0.0)}, BEHIND)
     reported = []
     every = pose_keypoints(fit, motion, progress=lambda done, total: reported.append((done, total)))
-    assert reported == [(1, 3), (2, 3), (3, 3)]
+    assert reported == sorted(reported)
+    assert set(reported) == {(0, 3), (1, 3), (2, 3), (3, 3)}
     assert pose_keypoints(fit, motion, start=1, stop=3) == every[1:]
     assert pose_keypoints(fit, motion, start=2, stop=2) == []
 

@@ -26,7 +26,8 @@ def test_every_frame_comes_as_a_drawing_and_as_keypoints(anny: AnnyBody) -> None
     assert [keypoints for _, keypoints in frames] == pose_keypoints(fit, MOTION, (720, 640))
     for picture, keypoints in frames:
         assert torch.equal(picture, draw_pose(keypoints, STYLES["DWPose"]))
-    assert reported == [(1, 2), (2, 2)]
+    assert reported == sorted(reported)
+    assert set(reported) == {(0, 2), (1, 2), (2, 2)}
 
 
 def test_the_face_is_a_style_like_the_others(anny: AnnyBody) -> None:

@@ -7,7 +7,6 @@ it but is not in the mesh (hair, clothes, what a hand holds).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,13 +14,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..names import PART_INDEX
+from .ahead import Poll
 from .backdrop import PERSON, fill_backdrop
 from .coarse import CoarseGrid
 from .fill import box_max
 from .flow import Extended, border_hold, extend, hold_border, pixel_centres, silhouette_ramp
 from .limbs import LIMB_PARTS, open_limbs, shows_limbs
 from .posed import PosedFrame, reference_frame
-from .scene import Scene, sample, smoothstep
+from .scene import Scene, channels_together, sample, smoothstep
 from .visibility import vertex_visibility
 
 INNER_PARTS = ("mouth_cavity", "teeth", "tongue")
@@ -110,7 +110,7 @@ class Carried:
     limbs_at: Seen | None = None
 
 
-def open_carrier(scene: Scene, poll: Callable[[], None] = lambda: None) -> Carrier:
+def open_carrier(scene: Scene, poll: Poll = lambda: None) -> Carrier:
     """Take the photo apart. `poll` is called between the steps, which take long on large pictures."""
     model = scene.fit.model
     reference = reference_frame(scene)
@@ -163,7 +163,7 @@ def _layer(picture: Float[Tensor, "c h w"], is_own: Bool[Tensor, " f"]) -> Layer
     _, h, w = picture.shape
     shows = (picture.abs().amax(0, keepdim=True) > VISIBLE).float()
     near = box_max(CoarseGrid(size=(h, w)).pool_max(shows), (1, 1), (1, 1))
-    return Layer(picture=picture, is_own=is_own, around=near)
+    return Layer(picture=channels_together(picture), is_own=is_own, around=near)
 
 
 def own_surface(carrier: Carrier, frame: PosedFrame) -> Surface:
@@ -206,14 +206,18 @@ def _in_front(frame: PosedFrame, is_limb: Bool[Tensor, " f"], limb_depth: Float[
     return (frame.raster.depth < limb_depth - BEHIND_M) & frame.shows(~is_limb)
 
 
-def carry(carrier: Carrier, frame: PosedFrame) -> Carried:
-    """See the layers of the person through the flows of a frame."""
+def carry(carrier: Carrier, frame: PosedFrame, poll: Poll = lambda: None) -> Carried:
+    """See the layers of the person through the flows of a frame. `poll` is called between the steps."""
     surface = own_surface(carrier, frame)
+    poll()
     own = _rows(frame, carrier.body.is_own)
     field = _field(carrier, surface, own)
+    poll()
     seen = _through(carrier, surface, carrier.body, own, field, torch.zeros_like(field.trust))
-    colour = sample(carrier.body.picture, seen.source, "bicubic")
+    poll()
+    colour = _colours(carrier, carrier.body, seen)
     carried = Carried(surface=surface, body=colour, body_at=seen)
+    poll()
     if carrier.limbs is None or carrier.limb_origin is None or not len(own := _rows(frame, carrier.limbs.is_own)):
         return carried
 
@@ -228,7 +232,7 @@ def carry(carrier: Carrier, frame: PosedFrame) -> Carried:
     hidden = frame.raster.depth.reshape(-1).index_select(0, seen.pixels) < depth - BEHIND_M
     lost = torch.where(hidden, 1.0, astray)
     lost[: seen.num_own] = 0.0
-    *_, may_be, sure = (limbs := sample(carrier.limbs.picture, seen.source, "bicubic")).unbind(-1)
+    *_, may_be, sure = (limbs := _colours(carrier, carrier.limbs, seen)).unbind(-1)
     # What only may be the arm's, at its edge, follows it as long as that hides what would come to light.
     share = torch.lerp(torch.ones_like(sure), (sure / may_be.clamp(min=1e-3)).clamp(0, 1), moved)
     return replace(carried, limbs=limbs[:, :4] * (share * (1 - lost))[:, None], limbs_at=seen)
@@ -264,6 +268,10 @@ def _through(
     weight = values[:num_own, len(field.values)] * surface.weight.index_select(0, own)
     flow[:num_own].lerp_(surface.flow.index_select(0, own), weight[:, None])
     return Seen(pixels=pixels, source=at + flow * values[:, -2:], num_own=num_own, field=values[:, :-2])
+
+
+def _colours(carrier: Carrier, layer: Layer, seen: Seen) -> Float[Tensor, "m c"]:
+    return sample(layer.picture, seen.source, "bicubic", backend=carrier.scene.backend)
 
 
 def _from_cells(carrier: Carrier, field: Extended) -> Float[Tensor, "hc wc 2"]:

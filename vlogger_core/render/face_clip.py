@@ -19,6 +19,7 @@ from ..body.wholebody import face_68
 from ..datatypes import BodyFit, Motion
 from ..progress import Progress, silent
 from ..threads import one_thread
+from .ahead import aside
 from .camera import project
 from .posed import pose_body
 from .scene import open_scene, resize, sample
@@ -41,7 +42,7 @@ def face_boxes(
 
     Args:
         size: (h, w), by default the photo's, as for `maps.ControlMaps`.
-        progress: called after each frame.
+        progress: called after each frame, and while the photo is prepared.
 
     Raises:
         InputError: see `scene.open_scene` and `posed.pose_body`.
@@ -49,8 +50,8 @@ def face_boxes(
     if not (fit.model.face_landmark_weight > 0).any():
         raise ValueError(f"The body model must have face points. Got {fit.model.name}, which has none.")
     faces = []
+    scene = aside(lambda _: open_scene(fit, motion, size), lambda: progress(0, motion.num_frames))
     with one_thread():
-        scene = open_scene(fit, motion, size)
         for t in range(motion.num_frames):
             vertices, _ = pose_body(scene, motion, t)
             faces.append(project(face_68(fit.model, vertices[None])[0], scene.camera)[0].cpu())

@@ -26,6 +26,7 @@ from ..datatypes import BodyFit, Motion
 from ..names import JOINT_INDEX
 from ..progress import Progress, silent
 from ..threads import one_thread
+from .ahead import Poll, aside, frames_at_once, in_order
 from .camera import project, window
 from .fill import box_max
 from .joint_parts import SMPL_JOINTS, joint_weights
@@ -193,7 +194,7 @@ def pose_points(
     Args:
         size: (h, w) of the picture, by default the photo's; its view, as for `maps.ControlMaps`.
         backend: the rasteriser that decides what is hidden, one of `raster.BACKENDS`.
-        progress: called after each frame.
+        progress: called after each frame, and in the meantime.
 
     Raises:
         InputError: see `scene.open_scene` and `posed.pose_body`. Raised by this call, or by the frame concerned.
@@ -201,8 +202,9 @@ def pose_points(
     stop = motion.num_frames if stop is None else stop
     if not 0 <= start <= stop <= motion.num_frames:
         raise ValueError(f"start and stop must satisfy 0 <= start <= stop <= {motion.num_frames}. Got {start}, {stop}.")
-    with one_thread():
-        locator = open_locator(open_scene(fit, motion, size, backend=backend))
+    locator = aside(
+        lambda _: open_locator(open_scene(fit, motion, size, backend=backend)), lambda: progress(0, stop - start)
+    )
     return _frames(locator, motion, range(start, stop), progress)
 
 
@@ -225,8 +227,14 @@ def pose_keypoints(
 
 
 def _frames(locator: Locator, motion: Motion, frames: range, progress: Progress) -> Iterator[PosePoints]:
-    for done, t in enumerate(frames, 1):
-        with one_thread():
-            points = locator.locate(*pose_body(locator.scene, motion, t))
+    def make(row: int, poll: Poll) -> PosePoints:
+        return locator.locate(*pose_body(locator.scene, motion, frames[row]))
+
+    def poll(row: int) -> None:
+        progress(row, len(frames))
+
+    scene = locator.scene
+    at_once = frames_at_once(scene.size, scene.photo.device)
+    for done, points in enumerate(in_order(make, len(frames), at_once=at_once, poll=poll), 1):
         yield points
         progress(done, len(frames))

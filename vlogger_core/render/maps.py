@@ -13,6 +13,7 @@ from torch import Tensor
 from ..datatypes import BodyFit, MapFrames, Motion
 from ..progress import Progress, silent
 from ..threads import one_thread
+from .ahead import Poll, aside, frames_at_once, in_order
 from .carry import INNER_PARTS, Carrier, carry, compose, is_part, open_carrier
 from .confidence import confidence
 from .joint_parts import joint_weights
@@ -42,16 +43,24 @@ class ControlMaps:
         size: (h, w), by default the photo's. The view is always the photo's: a size of another aspect ratio is an
             error, but for the up to 4 % that rounding to multiples of 8, 16 or 32 takes, which stretch the view.
         backend: the rasteriser, one of `raster.BACKENDS`.
+        progress: called while the photo is prepared, which takes seconds at large sizes.
 
     Raises:
         InputError: see `scene.open_scene`.
     """
 
     def __init__(
-        self, fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None, *, backend: str = DEFAULT_BACKEND
+        self,
+        fit: BodyFit,
+        motion: Motion,
+        size: tuple[int, int] | None = None,
+        *,
+        backend: str = DEFAULT_BACKEND,
+        progress: Progress = silent,
     ) -> None:
-        with one_thread():
-            self.scene = open_scene(fit, motion, size, backend=backend)
+        self.scene = aside(
+            lambda _: open_scene(fit, motion, size, backend=backend), lambda: progress(0, motion.num_frames)
+        )
         self.fit = fit
         self.motion = motion
         self.size: tuple[int, int] = self.scene.size
@@ -85,21 +94,25 @@ class ControlMaps:
             maps: names from `MAPS`.
         """
         self._check(start, stop, maps)
-        return self._render(range(start, stop), maps, silent)
+        return _stack(self._render(range(start, stop), maps, silent), stop - start)
 
     def chunks(
         self,
         maps: Sequence[str] = PAPER_MAPS,
         *,
-        frames_per_chunk: int = 4,
+        frames_per_chunk: int = 1,
         progress: Progress = silent,
     ) -> Iterator[MapFrames]:
-        """All frames in order, a few at a time. `progress` is called within and after each frame."""
+        """All frames in order, some at a time. `progress` is called within and after each frame.
+
+        On a CPU some frames are made at once, see `ahead.frames_at_once`.
+        """
         if frames_per_chunk < 1:
             raise ValueError(f"frames_per_chunk must be at least 1. Got {frames_per_chunk}.")
         self._check(0, self.num_frames, maps)
+        frames = self._render(range(self.num_frames), maps, progress)
         for start in range(0, self.num_frames, frames_per_chunk):
-            yield self._render(range(start, min(start + frames_per_chunk, self.num_frames)), maps, progress)
+            yield _stack(frames, min(frames_per_chunk, self.num_frames - start))
 
     def posed(self, t: int) -> PosedFrame:
         """Frame `t` before any map is made of it: vertices, joints and what each pixel shows."""
@@ -114,10 +127,9 @@ class ControlMaps:
             return MapFrames(**{name: value[None] for name, value in self._maps(frame, maps).items()})
 
     def carrier(self, poll: Callable[[], None] = lambda: None) -> Carrier:
-        """What carries the whole photo along; made once. `poll` is called between the steps of that."""
+        """What carries the whole photo along; made once. `poll` is called in the meantime."""
         if self._carrier is None:
-            with one_thread():
-                self._carrier = open_carrier(self.scene, poll)
+            self._carrier = aside(lambda check: open_carrier(self.scene, check), poll)
         return self._carrier
 
     def _check(self, start: int, stop: int, maps: Sequence[str]) -> None:
@@ -129,29 +141,28 @@ class ControlMaps:
         if unknown or not maps:
             raise ValueError(f"maps must be some of {', '.join(MAPS)}. Got {', '.join(unknown) or 'none'}.")
 
-    def _render(self, frames: range, maps: Sequence[str], progress: Progress) -> MapFrames:
-        filled: dict[str, Tensor] = {}
-        for row, t in enumerate(frames):
-
-            def poll(done: int = t) -> None:
-                # A large frame takes seconds: work is to be stopped within one.
-                progress(done, self.num_frames)
-
-            with one_thread():
-                if "warp_flow" in maps:
-                    self.carrier(poll)
-                frame = pose_frame(self.scene, self.motion, t)
+    def _render(self, frames: range, maps: Sequence[str], progress: Progress) -> Iterator[dict[str, Tensor]]:
+        def make(row: int, poll: Poll) -> dict[str, Tensor]:
+            # A large frame takes seconds: work is to be stopped within one.
+            frame = pose_frame(self.scene, self.motion, frames[row])
+            poll()
+            made: dict[str, Tensor] = {}
+            for name in maps:
+                made |= self._maps(frame, (name,), poll)
                 poll()
-                for asked in maps:
-                    for name, value in self._maps(frame, (asked,)).items():
-                        if row == 0:
-                            filled[name] = value.new_empty(len(frames), *value.shape)
-                        filled[name][row] = value
-                    poll()
-            progress(t + 1, self.num_frames)
-        return MapFrames(**filled)
+            return made
 
-    def _maps(self, frame: PosedFrame, maps: Sequence[str]) -> dict[str, Tensor]:
+        def poll(row: int) -> None:
+            progress(frames[row], self.num_frames)
+
+        if "warp_flow" in maps and frames:
+            self.carrier(lambda: poll(0))
+        at_once = frames_at_once(self.size, self.scene.photo.device, len(maps))
+        for row, made in enumerate(in_order(make, len(frames), at_once=at_once, poll=poll)):
+            progress(frames[row] + 1, self.num_frames)
+            yield made
+
+    def _maps(self, frame: PosedFrame, maps: Sequence[str], poll: Poll = lambda: None) -> dict[str, Tensor]:
         model, raster = self.fit.model, frame.raster
         out: dict[str, Tensor] = {}
         if "dense" in maps:
@@ -162,12 +173,13 @@ class ControlMaps:
         if "parts" in maps:
             out["parts"] = frame.picture(model.face_parts.index_select(0, frame.face_id)[:, None])[0]
         if "joint_parts" in maps:
-            out["joint_parts"] = frame.picture(1 + frame.at(self._joint_weights).argmax(-1, keepdim=True))[0]
+            out["joint_parts"] = frame.picture(1 + frame.most(self._joint_weights)[:, None])[0]
         if "warp" in maps:
             out["warp"], out["warp_valid"] = self._warp(frame)
         if "warp_flow" in maps:
-            carried = carry(self.carrier(), frame)
+            carried = carry(self.carrier(), frame, poll)
             out["warp_flow"] = compose(self.carrier(), carried).masked_fill_(frame.shows(self._is_inner), 0.0)
+            poll()
             out["warp_flow_confidence"] = confidence(self.carrier(), carried)
         if "depth" in maps:
             out["depth"] = raster.depth
@@ -203,8 +215,22 @@ class ControlMaps:
         """Colours of the surface points, and which of them the photo shows."""
         scene = self.scene
         seen = frame.in_photo.seen & ~self._is_inner.index_select(0, frame.face_id)
-        colours = sample(scene.photo, frame.in_photo.pixels, "bicubic").clamp_(0, 1) * seen[:, None]
-        return frame.picture(colours), frame.picture(seen[:, None])[0]
+        colours = sample(scene.photo, frame.in_photo.pixels, "bicubic", backend=scene.backend).clamp_(0, 1)
+        return frame.picture(colours * seen[:, None]), frame.picture(seen[:, None])[0]
+
+
+def _stack(frames: Iterator[dict[str, Tensor]], count: int) -> MapFrames:
+    """The maps of the next frames, filled in one frame at a time."""
+    if count == 1:
+        return MapFrames(**{name: value[None] for name, value in next(frames).items()})
+    filled: dict[str, Tensor] = {}
+    for row, maps in zip(range(count), frames, strict=False):
+        with one_thread():
+            for name, value in maps.items():
+                if row == 0:
+                    filled[name] = value.new_empty(count, *value.shape)
+                filled[name][row] = value
+    return MapFrames(**filled)
 
 
 def _within(points: Float[Tensor, "v 3"], box: Float[Tensor, "k 3"]) -> Float[Tensor, "v 3"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
@@ -15,6 +16,8 @@ from .camera import window
 from .raster import NEAR, Raster, blend, rasterise
 from .scene import Scene
 from .visibility import InPhoto, find_in_photo
+
+SLICE_PIXELS = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,11 @@ class PosedFrame:
     def at(self, attributes: Float[Tensor, "v c"]) -> Float[Tensor, "n c"]:
         """Vertex attributes at the covered pixels, perspective-correct."""
         return blend(*self._corners, attributes)
+
+    def most(self, attributes: Float[Tensor, "v c"]) -> Int[Tensor, " n"]:
+        """Which vertex attribute is the largest at each covered pixel. Some pixels at a time, for `c` may be large."""
+        parts = zip(*(values.split(SLICE_PIXELS) for values in self._corners), strict=True)
+        return torch.cat([blend(corners, bary, attributes).argmax(-1) for corners, bary in parts])
 
     @cached_property
     def in_photo(self) -> InPhoto:

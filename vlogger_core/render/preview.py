@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..datatypes import BodyFit, Motion
 from ..progress import Progress, silent
-from ..threads import one_thread
+from .ahead import Poll, aside, frames_at_once, in_order
 from .carry import Carrier, carry, compose, open_carrier
 from .eyes import Eyes, open_eyes, paint_eyes
 from .mouth import Mouth, draw_mouth, open_mouth
@@ -32,23 +32,23 @@ def render_preview(
     Each frame is what `carry.compose` makes of the photo, with the eyes turned and closed and the mouth's inside drawn
     from the body's mesh. A motion that changes nothing gives the photo back.
 
-    Frames are made one at a time as they are asked for, so memory does not grow with the motion.
+    Frames are made as they are asked for, on a CPU some ahead (see `ahead.frames_at_once`), so memory does not grow
+    with the motion.
 
     Args:
         backend: the rasteriser, one of `raster.BACKENDS`.
         progress: called after each frame and, since large frames and their preparation take seconds, with the same
-            count between the steps of each.
+            count in the meantime.
 
     Raises:
         InputError: see `scene.open_scene` and `posed.pose_body`. Raised by this call, or by the frame concerned.
     """
 
-    def poll() -> None:
-        progress(0, motion.num_frames)
-
-    with one_thread():
+    def prepare(poll: Poll) -> Previewer:
         scene = open_scene(fit, motion, size, backend=backend)
-        previewer = open_previewer(open_carrier(scene, poll), poll)
+        return open_previewer(open_carrier(scene, poll), poll)
+
+    previewer = aside(prepare, lambda: progress(0, motion.num_frames))
     return _frames(previewer, motion, progress)
 
 
@@ -60,9 +60,9 @@ class Previewer:
     eyes: Eyes
     mouth: Mouth
 
-    def draw(self, frame: PosedFrame, poll: Callable[[], None] = lambda: None) -> Float[Tensor, "3 h w"]:
+    def draw(self, frame: PosedFrame, poll: Poll = lambda: None) -> Float[Tensor, "3 h w"]:
         """The finished picture of a frame. `poll` is called between the steps."""
-        carried = carry(self.carrier, frame)
+        carried = carry(self.carrier, frame, poll)
         poll()
         carried = replace(carried, body=paint_eyes(self.eyes, carried))
         picture = compose(self.carrier, carried)
@@ -70,7 +70,7 @@ class Previewer:
         return draw_mouth(self.mouth, picture, frame, self.carrier.visibility)
 
 
-def open_previewer(carrier: Carrier, poll: Callable[[], None] = lambda: None) -> Previewer:
+def open_previewer(carrier: Carrier, poll: Poll = lambda: None) -> Previewer:
     """Prepare the eyes and the mouth of a person whose photo can be carried. `poll` is called between the steps."""
     poll()
     mouth = open_mouth(carrier.scene)
@@ -79,14 +79,17 @@ def open_previewer(carrier: Carrier, poll: Callable[[], None] = lambda: None) ->
 
 
 def _frames(previewer: Previewer, motion: Motion, progress: Progress) -> Iterator[Tensor]:
-    for t in range(motion.num_frames):
+    scene = previewer.carrier.scene
 
-        def poll(done: int = t) -> None:
-            progress(done, motion.num_frames)
+    def make(t: int, poll: Poll) -> Tensor:
+        frame = pose_frame(scene, motion, t)
+        poll()
+        return previewer.draw(frame, poll)
 
-        with one_thread():
-            frame = pose_frame(previewer.carrier.scene, motion, t)
-            poll()
-            picture = previewer.draw(frame, poll)
+    def poll(t: int) -> None:
+        progress(t, motion.num_frames)
+
+    at_once = frames_at_once(scene.size, scene.photo.device)
+    for t, picture in enumerate(in_order(make, motion.num_frames, at_once=at_once, poll=poll)):
         yield picture
         progress(t + 1, motion.num_frames)

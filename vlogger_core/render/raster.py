@@ -26,8 +26,8 @@ from ..errors import InputError
 
 NEAR = 0.01
 """Metres. Nothing nearer to the camera is drawn."""
-MAX_PAIRS = 1 << 18
-"""Face-pixel pairs handled at once: bounds the memory at about 25 MB beyond the result."""
+MAX_PAIRS = 1 << 17
+"""Face-pixel pairs handled at once: bounds the memory at about 13 MB beyond the result."""
 MAX_FACES = 1 << 24
 """What float32 counts exactly."""
 SLACK_PX = 1e-5

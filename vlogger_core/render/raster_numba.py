@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from math import inf
-from typing import Any, no_type_check
-from zlib import crc32
+from typing import no_type_check
 
 import numba
 import numpy as np
@@ -16,6 +13,7 @@ from torch import Tensor
 
 from ..datatypes import Camera
 from ..errors import InputError
+from .compiled import compiled
 from .raster import NEAR, SLACK_PX
 
 
@@ -36,17 +34,6 @@ def rasterise_meshes(
     for t, mesh in enumerate(vertices.double()):
         _draw(np.ascontiguousarray(mesh.numpy()), triangles, camera.f_px, NEAR, face_id[t], bary[t], depth[t])
     return torch.from_numpy(face_id), torch.from_numpy(bary), torch.from_numpy(depth)
-
-
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Without the interpreter's lock; kept on disk where numba finds a folder that it may write to."""
-    # What is kept names the package as it was imported, which ComfyUI does under a name of its own: one file each.
-    function.__qualname__ += f"_{crc32(function.__module__.encode()):08x}"
-    try:
-        return numba.njit(function, nogil=True, error_model="numpy", cache=True)
-    except RuntimeError as error:
-        logging.getLogger(__name__).warning("The numba rasteriser is compiled anew in every session: %s.", error)
-        return numba.njit(function, nogil=True, error_model="numpy")
 
 
 @numba.njit(error_model="numpy")
@@ -104,7 +91,7 @@ def _run(edges, row, width):
     return int(start), int(stop)
 
 
-@_compile
+@compiled
 @no_type_check
 def _draw(vertices, faces, f_px, near, face_id, bary, depth):
     h, w = face_id.shape

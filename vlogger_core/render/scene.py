@@ -94,7 +94,7 @@ def open_scene(
         vertices=vertices,
         joints=joints,
         raster=rasterise(vertices, fit.model.faces, camera, backend=backend),
-        photo=resize(fit.image, (h, w)).clamp(0, 1),
+        photo=channels_together(resize(fit.image, (h, w)).clamp(0, 1)),
         matte=resize(fit.mask[None], (h, w))[0].clamp(0, 1),
         backend=backend,
     )
@@ -114,12 +114,31 @@ def resize(image: Float[Tensor, "c _ _"], size: tuple[int, int]) -> Float[Tensor
     return F.interpolate(image[None], size, mode="bicubic", align_corners=False, antialias=True)[0]
 
 
-def sample(image: Float[Tensor, "c h w"], pixels: Float[Tensor, "*n 2"], mode: str) -> Float[Tensor, "*n c"]:
-    """The image at pixel positions (centres +0.5), its border continued outwards. `mode`: bilinear or bicubic."""
-    h, w = image.shape[-2:]
-    grid = pixels * pixels.new_tensor([2 / w, 2 / h]) - 1
-    out = F.grid_sample(image[None], grid.reshape(1, -1, 1, 2), mode=mode, padding_mode="border", align_corners=False)
-    return rearrange(out, "1 c n 1 -> n c").reshape(*pixels.shape[:-1], image.shape[0])
+def sample(
+    image: Float[Tensor, "c h w"], pixels: Float[Tensor, "*n 2"], mode: str, *, backend: str = DEFAULT_BACKEND
+) -> Float[Tensor, "*n c"]:
+    """The image at pixel positions (centres +0.5), its border continued outwards.
+
+    Args:
+        mode: bilinear or bicubic.
+        backend: with `numba` bicubic sampling takes half the time, if the image went through `channels_together`.
+    """
+    if backend == "numba" and mode == "bicubic" and image.device.type == "cpu":
+        from .resample_numba import sample_bicubic
+
+        out = sample_bicubic(image, pixels.reshape(-1, 2))
+    else:
+        h, w = image.shape[-2:]
+        grid = pixels * pixels.new_tensor([2 / w, 2 / h]) - 1
+        grid = grid.reshape(1, -1, 1, 2)
+        out = F.grid_sample(image[None], grid, mode=mode, padding_mode="border", align_corners=False)
+        out = rearrange(out, "1 c n 1 -> n c")
+    return out.reshape(*pixels.shape[:-1], image.shape[0])
+
+
+def channels_together(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
+    """The same picture with each pixel's channels side by side in memory."""
+    return image.movedim(0, -1).contiguous().movedim(-1, 0)
 
 
 def smoothstep(x: Tensor) -> Tensor:
