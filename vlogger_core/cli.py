@@ -122,6 +122,7 @@ def _generate(args: argparse.Namespace) -> None:
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     from .assets import PORTRAIT, example_sentence
+    from .devices import usable_device
     from .image import exif_fov_deg, load_image
     from .motion.controls import MotionControls
     from .pipeline import GenerateConfig, generate
@@ -170,19 +171,5 @@ def _generate(args: argparse.Namespace) -> None:
             smplx=args.smplx,
             rasteriser=args.rasteriser,
         )
-        path = generate(image, audio, args.out, config=config, device=_device(args.device), stage=stages)
+        path = generate(image, audio, args.out, config=config, device=usable_device(args.device), stage=stages)
     print(path)
-
-
-def _device(name: str):
-    """A device that is really there."""
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"--device {name} cannot be used here: {str(error).splitlines()[0]}. Try --device cpu."
-        ) from error
-    return device

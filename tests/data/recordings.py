@@ -19,10 +19,10 @@ def jaw(times_s: np.ndarray) -> np.ndarray:
     return np.where(times_s % 4 < 3, np.where(swing > 0, 0.6, 0.3), 0.0) * np.abs(swing)
 
 
-def write_sound(path: Path, seconds: float) -> None:
+def write_sound(path: Path, seconds: float, *, loud: float = 0.1) -> None:
     times_s = np.arange(round(seconds * RATE)) / RATE
     tone = sum(np.sin(2 * np.pi * 140 * k * times_s) / k for k in range(1, 12))
-    samples = (0.1 * jaw(times_s) * tone * 32767).astype("<i2")
+    samples = (loud * jaw(times_s) * tone * 32767).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -61,6 +61,22 @@ def test_known_translation_stays(audio: Audio) -> None:
     np.testing.assert_array_equal(motion[:, -3:], place)
 
 
+def test_what_is_still_was_not_recorded(audio: Audio) -> None:
+    still = np.full((SECONDS * 24, 3), 0.4)
+    tracked = {"head": 0.01 * jaw(np.arange(SECONDS * 24) / 24)[:, None] * np.ones(3), "left_wrist": still}
+    designed = complete_motion(audio, mouth_only(), None, np.random.default_rng(1))
+    motion = complete_motion(audio, mouth_only(), tracked, np.random.default_rng(1), known_translation=still)
+    own = NUM_EXPRESSIONS + 3 * MOTION_JOINTS.index("head") + np.arange(3)
+    np.testing.assert_array_equal(motion[:, own], tracked["head"])
+    np.testing.assert_array_equal(np.delete(motion, own, axis=1), np.delete(designed, own, axis=1))
+
+
+def test_silence(audio: Audio) -> None:
+    assert not speech_loudness(np.zeros(RATE), (np.arange(96) + 0.5) / 96).any()
+    silent = Audio(waveform=torch.zeros_like(audio.waveform), sample_rate=RATE)
+    assert np.isfinite(complete_motion(silent, mouth_only(), None, np.random.default_rng(1))).all()
+
+
 def test_lengths_must_agree(audio: Audio) -> None:
     with pytest.raises(ValueError, match=r"known_joints\['head'\] must have the 288 frames of expression. Got 5"):
         complete_motion(audio, mouth_only(), {"head": np.zeros((5, 3))}, np.random.default_rng(0))

@@ -1,6 +1,7 @@
 """The readers of recorded faces, heads and bodies."""
 
-import json
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,27 @@ def test_other_times_and_midnight(tmp_path: Path, written: Callable[[float, int]
     first_s = 0.0 if written(86399.0, 60).startswith("86") else 86398.5
     write_live_link(tmp_path / "a.csv", 3, first_s=first_s, written=written)
     np.testing.assert_allclose(read_live_link(tmp_path / "a.csv").times_s, np.arange(180) / 60, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+def test_drop_frame_time_codes(tmp_path: Path, rate: int) -> None:
+    """Two numbers of 30 are left out at the beginning of each minute but every tenth (SMPTE 12M)."""
+    labels = [n for n in range(664 * rate) if n % (60 * rate) >= rate // 15 or n // (60 * rate) % 10 == 0]
+
+    def written(seconds: float, rate: int) -> str:
+        whole, frame = divmod(labels[round(seconds * rate)], rate)
+        return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02};{frame:02}.000"
+
+    write_live_link(tmp_path / "a.csv", 66, rate=rate, first_s=595.0, written=written)
+    wanted = np.arange(66 * rate) * 1.001 / rate
+    np.testing.assert_allclose(read_live_link(tmp_path / "a.csv").times_s, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(("sound_s", "second_s"), [(120.12, 1.001), (120.0, 1.0), (120.06, 1.0), (None, 1.0)])
+def test_the_sound_tells_the_length_of_a_second(tmp_path: Path, sound_s: float | None, second_s: float) -> None:
+    write_live_link(tmp_path / "a.csv", 120, rate=30)
+    times_s = read_live_link(tmp_path / "a.csv", sound_s).times_s
+    np.testing.assert_allclose(times_s, np.arange(3600) * second_s / 30, atol=1e-4)
 
 
 def test_late_camera_frames_are_kept_once(tmp_path: Path) -> None:
@@ -85,13 +107,20 @@ def test_damaged_faces(tmp_path: Path) -> None:
         ("", "is no Live Link Face recording"),
         ("\n".join(line.replace(":", "h") for line in lines), "neither HH:MM:SS:FF.fff"),
         (lines[0], "neither HH:MM:SS:FF.fff"),
+        ("\n".join([*lines[:100], 400 * "9" + lines[100]]), "times beyond all bounds"),
     ):
         table.write_text(text)
         with pytest.raises(InputError, match=message):
             read_live_link(table)
     face = tmp_path / "a.json"
-    for saved in ({}, {"names": ["jawOpen"], "frames": [{"weights": [0.1, 0.2], "time": 0}]}, []):
-        face.write_text(json.dumps(saved))
+    for text in (
+        "{}",
+        "[]",
+        '{"names": ["jawOpen"], "frames": [{"weights": [0.1, 0.2], "time": 0}]}',
+        '{"names": ["jawOpen"], "frames": [{"weights": [0.1], "time": 1' + 400 * "0" + "}]}",
+        100000 * "[",
+    ):
+        face.write_text(text)
         with pytest.raises(InputError, match=r"a\.json"):
             read_beat_face(face)
 
@@ -176,6 +205,29 @@ def test_bad_bodies(tmp_path: Path) -> None:
         np.savez(path, **arrays)
         with pytest.raises(InputError, match=message):
             read_smplx(path)
-    path.write_bytes(b"PK no zip")
+    write_smplx(path, 3)
+    whole = path.read_bytes()
+    saved = io.BytesIO()
+    np.save(saved, np.zeros((90, 165)))
+    for damaged in (b"PK no zip", b"", whole[:100], saved.getvalue()):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="an npz of plain arrays"):
+            read_smplx(path)
+
+
+def test_a_damaged_member_of_a_body(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, poses=np.random.default_rng(0).normal(size=(90, 165)), mocap_frame_rate=30)
+    with zipfile.ZipFile(path) as file:
+        first = len(file.infolist()[0].FileHeader())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: first + 50] + bytes(range(200)) + whole[first + 250 :])
     with pytest.raises(InputError, match="an npz of plain arrays"):
         read_smplx(path)
+
+
+@pytest.mark.parametrize("far", [13.0, 1e30])
+def test_rotations_that_are_no_radians(tmp_path: Path, far: float) -> None:
+    write_smplx(tmp_path / "a.npz", 3, left_elbow=lambda times_s: np.full((len(times_s), 3), far))
+    with pytest.raises(InputError, match=r"a\.npz holds rotations of up to"):
+        read_smplx(tmp_path / "a.npz")

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from vlogger_core.cli import main
 from vlogger_core.clock import num_frames
 from vlogger_core.data import voices
 from vlogger_core.data.sentences import WORDS, sentence
 from vlogger_core.data.shards import ShardInfo, Stream, load_shard, save_shard
 from vlogger_core.data.speakers import EspeakSpeaker
-from vlogger_core.data.speech_corpus import Recording, Shard, label, record
+from vlogger_core.data.speech_corpus import Recording, Shard, label, plan_corpus, record
 from vlogger_core.errors import InputError
 from vlogger_core.motion.layout import MOTION_JOINTS, motion_dim
 from vlogger_core.names import EXPRESSION_INDEX as INDEX
@@ -65,6 +66,22 @@ def test_the_same_seed_gives_the_same_shard(tmp_path: Path):
     assert info.joint_names[0] == "spine1"
     assert stream.features.dtype == torch.float16
     assert stream.features.shape == (len(stream.motion), 320)
+
+
+@pytest.mark.parametrize(("flite_hours", "count"), [(0.0, 0), (0.05, 1), (1.0, 6)])
+def test_hours_become_shards(tmp_path: Path, flite_hours: float, count: int):
+    shards = plan_corpus(tmp_path, hours=0.1, flite_hours=flite_hours, replays=0, recordings=None, seed=0)
+    assert sum(shard.source == "flite" for shard in shards) == count
+
+
+def test_recorded_faces_must_be_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    faces, out = tmp_path / "faces", tmp_path / "out"
+    faces.mkdir()
+    for name in ("facegood_2_01.wav", "facegood_2_01_bs.npy"):
+        (faces / name).touch()
+    assert main(["data", "speech-corpus", "--out", str(out), "--face-motion", str(faces)]) == 2
+    assert "lacks the recordings facegood_2_02, facegood_2_03" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_file_that_is_no_shard(tmp_path: Path):

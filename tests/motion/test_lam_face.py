@@ -163,6 +163,29 @@ def test_other_networks_are_refused_by_name(tmp_path: Path) -> None:
         load_lam(path)
 
 
+@pytest.mark.parametrize("shape", [[], None], ids=["scalar", "unshaped"])
+def test_waveforms_of_no_known_length(tmp_path: Path, shape: list | None) -> None:
+    """One that is no waveform is refused; one whose length is not written down is run at the usual one."""
+    pytest.importorskip("onnxruntime", exc_type=ImportError)
+    onnx = pytest.importorskip("onnx", exc_type=ImportError)
+    path = tmp_path / "lam.onnx"
+    write_network(path, samples="n", names=("audio_waveform", "blendshapes"))
+    model = onnx.load(path)
+    heard, shapes = model.graph.input[0], model.graph.output[0]
+    heard.type.tensor_type.ClearField("shape")
+    if shape is None:
+        onnx.save(model, path)
+        assert load_lam(path).window == WINDOW
+        return
+    heard.CopyFrom(onnx.helper.make_tensor_value_info(heard.name, onnx.TensorProto.FLOAT, shape))
+    shapes.type.tensor_type.ClearField("shape")
+    del model.graph.node[:]
+    model.graph.node.append(onnx.helper.make_node("Identity", [heard.name], [shapes.name]))
+    onnx.save(model, path)
+    with pytest.raises(InputError, match=r"lam.onnx does not run as LAM-Audio2Expression does"):
+        load_lam(path)
+
+
 def test_missing_files_and_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="There is no file"):
         load_motion_model(tmp_path / "lam.onnx")

@@ -118,6 +118,17 @@ def test_slow_channels_have_slow_noise():
     assert settled[ARKIT_EXPRESSIONS.index("browInnerUp")] == settled[-1] == settled[NUM_EXPRESSIONS]
 
 
+def test_lids_are_sampled_from_livelier_noise_and_lips_from_calmer():
+    config = replace(tiny_config(), lid_temperature=1.5, lip_temperature=0.5)
+    spread = config.sampling_response().square().sum(0).sqrt()
+    lids = [i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(("eyeBlink", "eyeSquint", "eyeWide"))]
+    assert len(lids) == 6
+    torch.testing.assert_close(spread[lids], torch.full((6,), 1.5))
+    torch.testing.assert_close(spread[list(LIP_CHANNELS)], torch.full((len(LIP_CHANNELS),), 0.5))
+    rest = [i for i in range(config.motion_dim) if i not in lids and i not in LIP_CHANNELS]
+    torch.testing.assert_close(spread[rest], torch.ones(len(rest)))
+
+
 def test_normalise_round_trip():
     network = tiny_network()
     network.motion_mean.uniform_(-1, 1)
@@ -160,7 +171,11 @@ def test_golden_output():
     [
         ({"width": 18, "heads": 4}, r"width must be a multiple of 2 \* heads. Got 18, 4"),
         ({"audio_ahead": 3}, r"audio_ahead must be even and at least 2. Got 4 and 3"),
-        ({"ramp_frames": 0}, r"context_frames and ramp_frames must be at least 1. Got 48 and 0"),
+        ({"ramp_frames": 0}, r"ramp_frames must be a whole number of at least 1. Got 0"),
+        ({"heads": 0}, r"heads must be a whole number of at least 1. Got 0"),
+        ({"pose_noise_s": -1.0}, r"pose_noise_s must lie in 0 to 10. Got -1"),
+        ({"lid_temperature": float("nan")}, r"lid_temperature must lie in 0 to 10. Got nan"),
+        ({"joint_names": ("tail",)}, r"joint_names must be SMPL-X joints. Got tail"),
     ],
 )
 def test_refuses_impossible_settings(settings: dict[str, Any], message: str):

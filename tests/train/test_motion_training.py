@@ -3,6 +3,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -227,6 +228,81 @@ def test_learning_rate_stays_and_then_falls():
 
     assert rate(0) < rate(10) == rate(49) == settings.learning_rate == rate(49, steps=300)
     assert rate(99) < 0.1 * rate(49)
+
+
+def test_the_log_of_a_run_that_was_cut_off_goes_on_where_the_state_is(data: MotionWindows, tmp_path: Path):
+    settings = replace(SETTINGS, steps=8, log_every=2, save_every=3)
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    train(MotionTrainer(CONFIG, settings, data), straight)
+    train(MotionTrainer(CONFIG, settings, data), broken, until=3)
+    state = (broken / "state.pt").read_bytes()
+    train(MotionTrainer(CONFIG, settings, data), tmp_path / "further", until=5)
+    (broken / "log.jsonl").write_text((tmp_path / "further" / "log.jsonl").read_text())
+    (broken / "state.pt").write_bytes(state)
+    resumed = MotionTrainer(CONFIG, settings, data)
+    resumed.load(broken / "state.pt")
+    train(resumed, broken)
+
+    def totals(folder: Path) -> list[tuple[int, float]]:
+        lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        return [(line["step"], line["total"]) for line in lines if "total" in line]
+
+    assert totals(broken) == totals(straight)
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        (replace(CONFIG, width=32), SETTINGS),
+        (CONFIG, replace(SETTINGS, weight_decay=0.5)),
+        (CONFIG, replace(SETTINGS, seed=9)),
+    ],
+)
+def test_a_state_of_another_training(
+    config: MotionConfig, settings: MotionTraining, data: MotionWindows, tmp_path: Path
+):  # fmt: skip
+    MotionTrainer(CONFIG, SETTINGS, data).save(tmp_path / "state.pt")
+    with pytest.raises(InputError, match="is of another network, training or corpus"):
+        MotionTrainer(config, settings, data).load(tmp_path / "state.pt")
+    MotionTrainer(CONFIG, replace(SETTINGS, steps=99), data).load(tmp_path / "state.pt")
+
+
+def test_a_damaged_state(data: MotionWindows, tmp_path: Path):
+    (tmp_path / "state.pt").write_bytes(b"PK")
+    with pytest.raises(InputError, match="is not a state of this training"):
+        MotionTrainer(CONFIG, SETTINGS, data).load(tmp_path / "state.pt")
+
+
+def test_short_recordings_shorten_the_windows(corpus: Path, config_file: Path, tmp_path: Path):
+    content = json.loads(config_file.read_text())
+    words = ["--data", str(corpus), "--steps", "2", "--config", str(config_file)]
+    content["training"]["window_lengths"] = [8, 35, 400]
+    config_file.write_text(json.dumps(content))
+    training.run(_arguments(*words, "--out", str(tmp_path / "a")))
+    content["training"]["window_lengths"] = [400]
+    config_file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="The longest recording has 40 frames, the shortest window 400"):
+        training.run(_arguments(*words, "--out", str(tmp_path / "b")))
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"warmup": 0}, "warmup must be at least 1. Got 0"),
+        ({"log_every": 0}, "log_every must be at least 1"),
+        ({"cooldown": 0}, "cooldown must lie above 0"),
+        ({"window_lengths": ()}, "window_lengths must be at least 1 each"),
+    ],
+)
+def test_impossible_trainings(settings: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        MotionTraining(**settings)
+
+
+def test_a_device_that_is_not_there(tmp_path: Path):
+    with pytest.raises(InputError, match="--device nonsense cannot be used here"):
+        training.run(_arguments("--data", str(tmp_path), "--out", str(tmp_path / "o"), "--device", "nonsense"))
 
 
 def test_nothing_to_resume(tmp_path: Path):

@@ -29,7 +29,7 @@ _RATE_HZ = float(FPS * _SUBFRAMES)
 _SPEAKS = 0.2
 """Loudness, relative to the usual of the speech, from which on somebody speaks."""
 _NOISE_RATIO = 2.5
-"""How far speech stands above the quietest tenth of a recording."""
+"""How far speech stands above the quietest fiftieth of a recording."""
 _SYLLABLE_S = 0.22
 _LONGEST_PAUSE_S, _SHORTEST_SPEECH_S = 0.35, 0.1
 
@@ -37,6 +37,8 @@ _UPPER_FACE = (("eyeLook",), ("eyeBlink", "eyeSquint", "eyeWide"), ("brow",))
 """Gaze, lids and brows: what of a face the speech does not determine, by how the names begin."""
 _FLAT = 0.02
 """Range below which channels were not recorded."""
+_STILL_RAD, _STILL_M = np.deg2rad(0.1), 1e-4
+"""Ranges below which joints and the place were not recorded: a tracker writes what it does not see as constants."""
 
 
 def complete_motion(
@@ -50,7 +52,7 @@ def complete_motion(
     """Return motion at `FPS` as `motion.layout` orders it: what was recorded, the rest designed.
 
     Gaze, lids and brows are designed where all their channels rest throughout the recording, as they do in one of the
-    mouth alone.
+    mouth alone; joints that stay within 0.1 degree and a translation within 0.1 mm likewise.
 
     Args:
         audio: sound of the recording, beginning with its first frame.
@@ -83,22 +85,27 @@ def complete_motion(
         if np.ptp(expression[:, own], axis=0).max() < _FLAT:
             expression[:, own] = designed[:, own]
     for index, name in enumerate(MOTION_JOINTS):
-        if name in known_joints:
+        if name in known_joints and np.ptp(known_joints[name], axis=0).max() >= _STILL_RAD:
             joint_rotvec[:, index] = known_joints[name]
-    if known_translation is not None:
+    if known_translation is not None and np.ptp(known_translation, axis=0).max() >= _STILL_M:
         translation = known_translation
     return np.concatenate([expression.clip(0, 1), joint_rotvec.reshape(num_frames, -1), translation], axis=1)
 
 
 def speech_loudness(speech: Float[np.ndarray, " n"], times_s: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
-    """Root mean square of speech at `SAMPLE_RATE` over 80 ms, less that of the room, 1 as loud as speech usually is."""
+    """Root mean square of speech at `SAMPLE_RATE` over 80 ms, less that of the room, 1 as loud as speech usually is.
+
+    Of silence it is 0.
+    """
     import torch
 
     total = np.concatenate([[0.0], np.cumsum(speech**2)])
     low, high = (np.clip(((times_s + by_s) * SAMPLE_RATE).astype(int), 0, len(speech)) for by_s in (-0.04, 0.04))
     power = np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1)
-    room = _NOISE_RATIO**2 * np.quantile(power, 0.02)
     usual = active_rms(torch.from_numpy(speech))
+    if usual == 0:
+        return np.zeros(len(times_s))
+    room = _NOISE_RATIO**2 * np.quantile(power, 0.02)
     return np.sqrt(np.maximum(power - min(room, 0.25 * usual**2), 0)) / usual
 
 

@@ -32,7 +32,7 @@ from ..speech.audio import load_audio, to_speech
 from ..speech.mel import FEATURE_KIND, mel_features
 from .face_motion import best_lag, loudness
 from .fill_body import complete_motion
-from .motion_folder_body import BodyTrack, read_smplx
+from .motion_folder_body import BodyTrack, check_turns, read_smplx
 from .motion_folder_clock import FPS, check_times, span_s, to_frames
 from .motion_folder_face import FaceTrack, read_beat_face, read_live_link
 from .motion_folder_head import neck_and_head
@@ -79,13 +79,16 @@ def read_recording(take: Recording, rng: np.random.Generator) -> Stream:
     """Read one take, fill what it does not tell, and bring it to the training clock.
 
     Raises:
-        InputError: if a file is missing, twice there or damaged, the lengths differ, or nothing is known of the face.
+        InputError: if a file is missing, twice there or damaged, the sound is silent, the lengths differ, or nothing is
+            known of the face.
     """
     audio = load_audio(_sound(take))
     speech = to_speech(audio)
+    if not speech.any():
+        raise InputError("its sound is silent, so nothing tells why the mouth moves: check its volume.")
     features = mel_features(speech, FPS).features
-    motion = load_motion(_only(take.motions)) if take.motions else None
-    face = _face(take, motion)
+    motion = _motion(take)
+    face = _face(take, motion, audio.duration_s)
     bodies = [] if motion is None else [_body_of(motion)]
     bodies += [read_smplx(_only(take.bodies))] if take.bodies else []
     spans = [span_s(track.times_s) for track in (face, *bodies)]
@@ -113,7 +116,7 @@ def make_shards(
     recordings of earlier calls are replaced. Whole recordings are held out; of a single one its last part.
 
     Args:
-        held_out: share of the recordings for validation, at least one.
+        held_out: share of the recordings for validation: at least one, and one is left for training.
         progress: counts recordings.
 
     Raises:
@@ -168,18 +171,26 @@ def run(args: argparse.Namespace) -> None:
     log.info("%d recordings written to %s, %d left out", used, args.out, refused)
 
 
-def _face(take: Recording, motion: Motion | None) -> FaceTrack:
+def _motion(take: Recording) -> Motion | None:
+    if not take.motions:
+        return None
+    path = _only(take.motions)
+    motion = load_motion(path)
+    check_times(_times_s(motion), path.name)
+    check_turns(motion.joint_rotvec.numpy(), path.name)
+    return motion
+
+
+def _face(take: Recording, motion: Motion | None, sound_s: float) -> FaceTrack:
     if take.faces:
         path = _face_file(take)
-        return read_live_link(path) if path.suffix.lower() == ".csv" else read_beat_face(path)
+        return read_live_link(path, sound_s) if path.suffix.lower() == ".csv" else read_beat_face(path)
     if motion is None:
         raise InputError(
             "its SMPL-X file tells nothing of lips and lids that could be used (the expressions are FLAME's): put the "
             "face beside it, as .csv of Live Link Face or .json of BEAT."
         )
-    times_s = _times_s(motion)
-    check_times(times_s, _only(take.motions).name)
-    return FaceTrack(times_s=times_s, expression=motion.expression.double().numpy())
+    return FaceTrack(times_s=_times_s(motion), expression=motion.expression.double().numpy())
 
 
 def _body_of(motion: Motion) -> BodyTrack:
@@ -232,9 +243,10 @@ def _check_sync(name: str, speech: Float[Tensor, " n"], jaw: Float[np.ndarray, "
 def _divide(streams: list[Stream], held_out: float, rng: np.random.Generator) -> tuple[list[Stream], list[Stream]]:
     if len(streams) == 1:
         (whole,) = streams
-        cut = round(len(whole.motion) * (1 - held_out))
+        cut = min(max(1, round(len(whole.motion) * (1 - held_out))), len(whole.motion) - 1)
         return [_part(whole, slice(None, cut))], [_part(whole, slice(cut, None))]
-    chosen = set(rng.permutation(len(streams))[: max(1, round(held_out * len(streams)))].tolist())
+    count = min(max(1, round(held_out * len(streams))), len(streams) - 1)
+    chosen = set(rng.permutation(len(streams))[:count].tolist())
     return [s for i, s in enumerate(streams) if i not in chosen], [streams[i] for i in sorted(chosen)]
 
 

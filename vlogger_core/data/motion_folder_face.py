@@ -1,7 +1,8 @@
 """Recorded faces: ARKit coefficients as Live Link Face (csv) and BEAT (json) save them.
 
 Live Link Face by Epic Games writes `Timecode,BlendshapeCount`, the coefficients in ARKit's names with a capital
-letter, and nine rotations of head and eyes; a time code is `HH:MM:SS:FF.fff`, frames and thousandths of a frame.
+letter, and nine rotations of head and eyes; a time code is `HH:MM:SS:FF.fff`, frames and thousandths of a frame. At
+29.97 frames a second it counts to 30 too, and `HH:MM:SS;FF` leaves out numbers to keep up with the clock (SMPTE 12M).
 BEAT (Liu et al. 2022), and LAM-Audio2Expression after it, write `{"names": [...], "frames": [{"weights", "time"}]}`.
 """
 
@@ -24,6 +25,11 @@ from .motion_folder_clock import check_times
 _TIME_COLUMNS = ("timecode", "timestamp", "time")
 _HEAD_COLUMNS = ("headyaw", "headpitch", "headroll")
 _TIMECODE_RATES = (24, 25, 30, 48, 50, 60, 100, 120)
+_DROP_FRAME_RATES = (30, 60, 120)
+_NTSC = 1.001
+"""Seconds that one of the time code lasts at 29.97, 59.94 and the like."""
+_SURE = 3.0
+"""How many times better the sound must fit those rates: its end is not cut to the frame."""
 _FEWEST_CHANNELS = 40
 """Of the 52. BEAT's faces lack the tongue, some older ARKit recordings a few more."""
 _HIGHEST = 1.5
@@ -45,8 +51,12 @@ class FaceTrack:
     """Yaw, pitch and roll as the file has them (see `motion_folder_head`)."""
 
 
-def read_live_link(path: Path) -> FaceTrack:
+def read_live_link(path: Path, sound_s: float | None = None) -> FaceTrack:
     """Read a csv of Live Link Face; the times may also be `HH:MM:SS.fff` or seconds.
+
+    Args:
+        path: of the table.
+        sound_s: duration of its sound, which tells 29.97 from 30 frames a second.
 
     Raises:
         InputError: if it is no such table, or its values are impossible.
@@ -70,7 +80,7 @@ def read_live_link(path: Path) -> FaceTrack:
             head = np.array([[float(row[columns[name]]) for name in _HEAD_COLUMNS] for row in body])
     except (ValueError, IndexError) as error:
         raise InputError(f"{path.name} has a row without numbers ({error}): export it again.") from error
-    times_s = _read_times(texts, path.name)
+    times_s = _read_times(texts, sound_s, path.name)
     kept = np.flatnonzero(np.diff(times_s, prepend=-1.0) > 0)  # The app repeats a row where the camera was late.
     track = _checked(path.name, names, times_s[kept], values[kept])
     return FaceTrack(
@@ -90,7 +100,7 @@ def read_beat_face(path: Path) -> FaceTrack:
         times_s = np.array([float(frame["time"]) for frame in saved["frames"]])
         values = np.array([[float(weight) for weight in frame["weights"]] for frame in saved["frames"]])
         values = values.reshape(len(times_s), len(names))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path.name} holds no names, frames and weights of a face ({error!r}).") from error
     spelled = {name.lower(): name for name in ARKIT_EXPRESSIONS}
     known = [i for i, name in enumerate(names) if name.lower() in spelled]
@@ -116,26 +126,44 @@ def _checked(
     return FaceTrack(times_s=times_s, expression=expression)
 
 
-def _read_times(texts: Sequence[str], name: str) -> Float[np.ndarray, " k"]:
+def _read_times(texts: Sequence[str], sound_s: float | None, name: str) -> Float[np.ndarray, " k"]:
     """Seconds since the first row; a new day may begin in between."""
-    split = [[float(part) for part in text.split(":")] if _is_time(text) else [] for text in texts]
+    split = [[float(part) for part in re.split("[:;]", text)] if _is_time(text) else [] for text in texts]
     if len({len(parts) for parts in split}) != 1 or len(split[0]) not in (1, 3, 4):
         raise InputError(f"{name} has times that are neither HH:MM:SS:FF.fff, HH:MM:SS.fff nor seconds.")
     table = np.array(split)
-    if table.shape[1] == 1:
-        seconds = table[:, 0]
-    else:
-        seconds = table[:, :3] @ (3600.0, 60.0, 1.0)
-    if table.shape[1] == 4:
-        highest = int(table[:, 3].max())
-        rate = next((rate for rate in _TIMECODE_RATES if rate > highest), None)
-        if rate is None:
-            raise InputError(f"{name} counts frames up to {highest} in a second: export it at 120 fps or less.")
-        seconds = seconds + table[:, 3] / rate
+    if not np.isfinite(table).all():
+        raise InputError(f"{name} has times beyond all bounds: export it again.")
+    seconds = table[:, 0] if table.shape[1] == 1 else table[:, :3] @ (3600.0, 60.0, 1.0)
     days = np.cumsum(np.diff(seconds, prepend=seconds[0]) < -_DAY_S / 2)
     seconds = seconds + days * _DAY_S
+    if table.shape[1] == 4:
+        seconds = _of_frames(seconds, table[:, 3], drop_frame=";" in texts[0], sound_s=sound_s, name=name)
     return seconds - seconds[0]
 
 
+def _of_frames(
+    seconds: Float[np.ndarray, " k"],
+    frame: Float[np.ndarray, " k"],
+    *,
+    drop_frame: bool,
+    sound_s: float | None,
+    name: str,
+) -> Float[np.ndarray, " k"]:
+    """Seconds on the clock, from those of the time code and the frame within them."""
+    rates = _DROP_FRAME_RATES if drop_frame else _TIMECODE_RATES
+    rate = next((rate for rate in rates if rate > frame.max()), None)
+    if rate is None:
+        raise InputError(f"{name} counts frames up to {frame.max():.0f} in a second: export it at 120 fps or less.")
+    counted_s = seconds + frame / rate
+    if drop_frame:  # Two numbers of 30 are left out each minute, but for every tenth.
+        minutes = seconds // 60
+        return _NTSC * (counted_s - (minutes - minutes // 10) / 15)
+    span = counted_s[-1] - counted_s[0] + 1 / rate
+    if sound_s is not None and _SURE * abs(_NTSC * span - sound_s) < abs(span - sound_s):
+        return _NTSC * counted_s
+    return counted_s
+
+
 def _is_time(text: str) -> bool:
-    return re.fullmatch(r"(\d+:\d+:\d+(:\d+)?|\d+)(\.\d+)?", text) is not None
+    return re.fullmatch(r"(\d+[:;]\d+[:;]\d+([:;]\d+)?|\d+)(\.\d+)?", text) is not None

@@ -23,6 +23,7 @@ from jaxtyping import Float
 
 from ..clock import num_frames
 from ..datatypes import Audio
+from ..errors import InputError
 from ..motion.layout import MOTION_JOINTS
 from ..progress import Progress, silent
 from ..speech.audio import to_speech
@@ -30,6 +31,7 @@ from ..speech.espeak import Espeak
 from ..speech.mel import FEATURE_KIND, mel_features
 from .augment import SAMPLE_RATE, degrade, varispeed
 from .face_motion import TRAINING_RECORDINGS, read_face_motion
+from .face_motion import recordings as recorded_faces
 from .fill_body import complete_motion
 from .flite import Flite
 from .gestures import Beat, Style, gestures
@@ -189,7 +191,7 @@ def plan_corpus(
     return [
         *shards("validation", "espeak", max(1, round(0.03 * hours / per_shard_h)), held_out=True),
         *shards("train", "espeak", max(1, round(hours / per_shard_h))),
-        *shards("train", "flite", round(flite_hours / per_shard_h)),
+        *shards("train", "flite", max(1, round(flite_hours / per_shard_h)) if flite_hours > 0 else 0),
         *shards("train", "recorded", replays if recordings else 0),
     ]
 
@@ -227,6 +229,12 @@ def run(args: argparse.Namespace) -> None:
     """Generate the corpus."""
     if args.flite_hours:
         Flite()
+    if args.face_motion:
+        missing = sorted(set(TRAINING_RECORDINGS) - set(recorded_faces(args.face_motion)))
+        if missing:
+            raise InputError(
+                f"{args.face_motion} lacks the recordings {', '.join(missing)}: put NAME.wav and NAME_bs.npy there."
+            )
     shards = plan_corpus(
         args.out,
         hours=args.hours,

@@ -13,12 +13,11 @@ models" (2024).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .denoiser import Denoiser
@@ -45,29 +44,27 @@ def rolling_sample(
 
     Args:
         denoise: takes one step a frame; deterministic steps of second order are made with it, DPM-Solver++(2M) of
-            Lu et al. (2022): ten of them keep the rare events, such as blinks, that ten DDIM steps lose.
+            Lu et al. (2022): twenty of them make as many rare events, such as blinks, as sixty DDIM steps.
         noise: for the start; its frames set the number of sequences and their width.
         steps: steps for each frame.
         cond: gives the conditions of the frames `[start, stop)`.
     """
-    advance = ramp / steps
     x = before = noise.next(0)
     start = given = 0
     for k in range(num_rolling_steps(num_frames, ramp, steps)):
-        front = -ramp + k * advance
-        stop = min(num_frames, math.ceil(front + advance) + ramp)
+        stop = min(num_frames, -(-(k + 1) * ramp // steps))
         x = torch.cat([x, noise.next(stop - start - x.shape[1])], dim=1)
-        last, now, then = (
-            _rising(start, stop, front + ahead, ramp, schedule.num_steps, x.device) for ahead in (-advance, 0, advance)
-        )
+        last, now, then = (_rising(start, stop, k + i, ramp, steps, schedule.num_steps) for i in (-1, 0, 1))
+        curvature = _curvature(schedule, last, now, then).to(x.device)
+        clean = start + int((then == 0).sum())
+        now, then = now.to(x.device), then.to(x.device)
         x0 = denoise(x, now[None], **cond(start, stop))
         before = torch.cat([before, x0[:, before.shape[1] :]], dim=1)
-        straight = x0 + _curvature(schedule, last, now, then)[None, :, None] * (x0 - before)
+        straight = x0 + curvature[None, :, None] * (x0 - before)
         alpha, sigma = schedule.alpha_sigma(now[None], x)
         next_alpha, next_sigma = schedule.alpha_sigma(then[None], x)
         moved = next_alpha * straight + next_sigma * (x - alpha * straight) / sigma.clamp(min=1e-8)
         x = torch.where((now > 0)[None, :, None], moved, x)
-        clean = start + int((then == 0).sum())
         yield x[:, given - start : clean - start]
         kept = max(start, given - context)
         x, before, start, given = x[:, kept - start :], x0[:, kept - start :], kept, clean
@@ -76,11 +73,12 @@ def rolling_sample(
 def _curvature(schedule: DiffusionSchedule, last: Tensor, now: Tensor, then: Tensor) -> Float[Tensor, " t"]:
     """How much of the change of x0 since the last step to add to it: half the ratio of this step's length to the last.
 
-    Lengths are in log(alpha / sigma). 0 where there was no step before, and in the step that ends without noise.
+    Lengths are in log(alpha / sigma); steps are on the CPU. 0 where there was no step before, and in the step that
+    ends without noise.
     """
     signal = []
     for t in (last, now, then):
-        alpha, sigma = schedule.alpha_sigma(t, torch.empty(t.shape, dtype=torch.float64, device=t.device))
+        alpha, sigma = schedule.alpha_sigma(t, torch.empty(t.shape, dtype=torch.float64))
         signal.append(alpha.clamp(min=1e-8).log() - sigma.clamp(min=1e-8).log())
     usable = (last > now) & (now > then) & (then > 0)
     length, length_before = signal[2] - signal[1], signal[1] - signal[0]
@@ -92,7 +90,7 @@ def num_rolling_steps(num_frames: int, ramp: int, steps: int) -> int:
     return -(-(num_frames - 1 + ramp) * steps // ramp)
 
 
-def _rising(start: int, stop: int, front: float, ramp: int, num_steps: int, device: torch.device) -> Tensor:
-    """Diffusion step of each frame `[start, stop)`."""
-    frames = torch.arange(start, stop, dtype=torch.float64)
-    return ((frames - front) / ramp * num_steps).round().clamp(0, num_steps).long().to(device)
+def _rising(start: int, stop: int, k: int, ramp: int, steps: int, num_steps: int) -> Int[Tensor, " t"]:
+    """Diffusion step of each frame `[start, stop)` before sampling step `k`, in integers, so that none is met twice."""
+    ahead = (torch.arange(start, stop) + ramp) * steps - k * ramp
+    return ((2 * ahead * num_steps + ramp * steps) // (2 * ramp * steps)).clamp(0, num_steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, write. Returns 1 if a figure is missed."""
     parts = chosen_parts(args.only)
     for name, smallest in (("steps", 1), ("seeds", 2), ("guidance", 0)):
-        if getattr(args, name) < smallest:
+        if not smallest <= getattr(args, name) < math.inf:
             raise InputError(f"--{name} must be at least {smallest}. Got {getattr(args, name)}.")
     model = load_motion_model(args.weights)
     if args.steps > model.config.diffusion_steps:

@@ -87,7 +87,7 @@ def ablation_figures(
         if not path.is_file():
             measured[row.name] = None
             continue
-        model = load_motion_model(path)
+        model = load_motion_model(path, absolute=True)
         errors = []
         for k, (clip, truth) in enumerate(zip(clips, truths, strict=True)):
             motions = sample_variations(

@@ -56,8 +56,11 @@ def save_motion_model(path: Path, network: MotionDenoiser, *, dtype: torch.dtype
     os.replace(partial, path)
 
 
-def load_motion_model(path: Path | None = None) -> MotionModel:
+def load_motion_model(path: Path | None = None, *, absolute: bool = False) -> MotionModel:
     """Read a checkpoint in float32, in evaluation mode, on the CPU; None is the one that ships with the pack.
+
+    Args:
+        absolute: whether a model may speak of absolute poses instead of residuals (ablation).
 
     An `.onnx` file is a face of LAM-Audio2Expression (`lam_face`), on the body of the one that ships.
 
@@ -84,7 +87,10 @@ def load_motion_model(path: Path | None = None) -> MotionModel:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (a safetensors file is no mapping)
     except SafetensorError as error:
         raise InputError(f"{path} is damaged or not a safetensors file ({error}): fetch it again.") from error
-    network = MotionDenoiser(_read_config(path, metadata.get("config", "")))
+    config = _read_config(path, metadata.get("config", ""))
+    if not (config.residual or absolute):
+        raise InputError(f"{path} was trained on absolute poses, for comparison only: choose another motion model.")
+    network = MotionDenoiser(config)
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
@@ -102,5 +108,5 @@ def _read_config(path: Path, text: str) -> MotionConfig:
         values["fps"] = Fraction(values["fps"])
         values["joint_names"] = tuple(values["joint_names"])
         return MotionConfig(**values)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path} carries no usable configuration ({error}): fetch it again.") from error

@@ -75,5 +75,5 @@ def load_motion(path: Path) -> Motion:
             joint_rotvec=tensors["joint_rotvec"].float(),
             translation=tensors["translation"].float(),
         )
-    except (ValueError, KeyError, TypeError, RuntimeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, IndexError, ArithmeticError) as error:
         raise InputError(f"{path} does not hold a valid motion ({error}): save it again.") from error

@@ -17,6 +17,7 @@ from ..body.gaze import GAZE_DEG, gaze_rotvec
 from ..datatypes import Motion
 from ..names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX
 from ..rotation import rotvec_to_rotmat
+from .smoothing import median
 
 HEAD_CHAIN = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
 """The joints that carry the eyes, from the root."""
@@ -24,6 +25,8 @@ HEAD_CHAIN = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
 LID_FOLLOW = 0.19
 """How far the lid sinks per `eyeLookDown`, and how far it opens per `eyeLookUp`."""
 
+_LEAP_FRAMES = 9
+"""Gaze that stays for fewer than half of these is taken for noise; odd."""
 _FIXATION_DEG, _FIXATION_SHARE = 0.8, 0.15
 """Of the gaze's wandering this share is kept when it is held, up to this angle: eyes that stand still look dead."""
 
@@ -72,6 +75,19 @@ def look_at_camera(motion: Motion) -> Motion:
     x, y = (limit * torch.tanh(_FIXATION_SHARE * angle / limit) for angle in (sideways, upwards))
     camera = torch.stack((x, y, torch.ones_like(x)), -1)
     return _look(motion, (camera / camera.norm(dim=-1, keepdim=True))[:, None].expand(-1, 2, -1))
+
+
+def steady_gaze(motion: Motion) -> Motion:
+    """The motion with the eyes held still between their leaps, whatever the head does under them.
+
+    A running median of where they look, the head's rotation included: what is left of it as the head turns is the
+    vestibulo-ocular reflex, and leaps stay as sudden as they were. The lids follow.
+    """
+    own = gaze_directions(motion).mean(1)
+    angles = torch.stack((torch.atan2(own[:, 0], own[:, 2]), torch.asin(own[:, 1].clamp(-1, 1))), -1)
+    yaw, pitch = median(angles, _LEAP_FRAMES).unbind(-1)
+    steady = torch.stack((yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()), -1)
+    return _look(motion, steady[:, None].expand(-1, 2, -1))
 
 
 _LOOKS = tuple(name for name in ARKIT_EXPRESSIONS if name.startswith("eyeLook"))

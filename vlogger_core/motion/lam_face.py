@@ -153,7 +153,8 @@ def load_lam(path: Path) -> LamFace:
             f"{path.name} is no LAM-Audio2Expression: it maps {', '.join(inputs)} to {', '.join(outputs)}, "
             f"not {wanted}."
         )
-    samples = inputs[waveform].shape[-1]
+    shape = inputs[waveform].shape
+    samples = shape[-1] if shape else None
     face = LamFace(
         infer=_infer(session, waveform, inputs.get(_SPEAKER_INPUT)),
         window=samples if isinstance(samples, int) else WINDOW,

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..diffusion import cosine_schedule, noise_response
-from ..names import ARKIT_EXPRESSIONS
+from ..names import ARKIT_EXPRESSIONS, SMPLX_JOINTS
 from .layout import MOTION_JOINTS, NUM_EXPRESSIONS, motion_dim
 
 KeyValue = tuple[Tensor, Tensor]
@@ -31,6 +31,8 @@ LIP_CHANNELS: tuple[int, ...] = tuple(
 )
 """Expression indices that speech determines."""
 _BROWS = tuple(i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith("brow"))
+_LARGEST = 10.0
+_LIDS = tuple(i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(("eyeBlink", "eyeSquint", "eyeWide")))
 _EYES = tuple(i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith("eye"))
 
 
@@ -61,6 +63,12 @@ class MotionConfig:
     """Time constant of the noise on joints, translation and brows, seconds; 0 is white noise."""
     eyes_noise_s: float = 0.0
     """The same of gaze and lids."""
+    lid_temperature: float = 1.0
+    """Deviation of the noise from which lids are sampled: above 1 makes up for the blinks that few steps lose."""
+    lip_temperature: float = 1.0
+    """The same of what speech determines: below 1 is nearer to the likeliest mouth."""
+    pose_temperature: float = 1.0
+    """The same of joints and translation."""
     skip: bool = False
     """Whether the output for slow channels is laid over the linear estimate of x0, as v prediction has it; see
     `denoise`."""
@@ -68,17 +76,23 @@ class MotionConfig:
     """Whether joint rotations are residuals over the reference pose, as the paper has it; else absolute (ablation)."""
 
     def __post_init__(self) -> None:
+        sizes = ("feature_dim", "width", "layers", "heads", "feedforward_width", "diffusion_steps")
+        for name in (*sizes, "context_frames", "ramp_frames"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"MotionConfig.{name} must be a whole number of at least 1. Got {value}.")
+        for name in ("pose_noise_s", "eyes_noise_s", "lid_temperature", "lip_temperature", "pose_temperature"):
+            if not 0 <= getattr(self, name) <= _LARGEST:
+                raise ValueError(f"MotionConfig.{name} must lie in 0 to {_LARGEST:g}. Got {getattr(self, name)}.")
+        unknown = sorted(set(self.joint_names) - set(SMPLX_JOINTS))
+        if unknown:
+            raise ValueError(f"MotionConfig.joint_names must be SMPL-X joints. Got {', '.join(unknown)}.")
         if self.width % (2 * self.heads):
             raise ValueError(f"MotionConfig.width must be a multiple of 2 * heads. Got {self.width}, {self.heads}.")
         if self.audio_behind % 2 or self.audio_ahead % 2 or min(self.audio_behind, self.audio_ahead) < 2:
             raise ValueError(
                 f"MotionConfig.audio_behind and audio_ahead must be even and at least 2. "
                 f"Got {self.audio_behind} and {self.audio_ahead}."
-            )
-        if min(self.context_frames, self.ramp_frames) < 1:
-            raise ValueError(
-                f"MotionConfig.context_frames and ramp_frames must be at least 1. "
-                f"Got {self.context_frames} and {self.ramp_frames}."
             )
 
     @property
@@ -90,6 +104,14 @@ class MotionConfig:
         seconds = torch.where(self.slow_channels(), self.pose_noise_s, 0.0)
         seconds[list(_EYES)] = self.eyes_noise_s
         return noise_response(seconds * float(self.fps))
+
+    def sampling_response(self) -> Float[Tensor, "k d"]:
+        """`noise_response` for sampling, with the temperatures."""
+        temperature = torch.ones(self.motion_dim)
+        temperature[list(_LIDS)] = self.lid_temperature
+        temperature[list(LIP_CHANNELS)] = self.lip_temperature
+        temperature[NUM_EXPRESSIONS:] = self.pose_temperature
+        return self.noise_response() * temperature
 
     def slow_channels(self) -> Bool[Tensor, " d"]:
         """Which channels are joints, translation, brows, gaze or lids: what speech does not determine."""

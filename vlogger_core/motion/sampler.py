@@ -18,9 +18,10 @@ from ..progress import Progress, silent
 from ..threads import limit_threads
 from .checkpoint import MotionModel
 from .face_backend import wear_face
+from .gaze_control import steady_gaze
 from .layout import NUM_EXPRESSIONS, vector_to_motion
 from .network import MotionConfig, MotionDenoiser, Past
-from .smoothing import low_pass, median
+from .smoothing import low_pass
 
 
 def sample_motion(
@@ -50,10 +51,10 @@ def sample_variations(
     """Sample motions with a frame for every frame of the features, on the CPU; runs where the network is.
 
     Frames are finished one after the other (`diffusion.rolling`), each seeing `config.context_frames` of what went
-    before: time grows linearly with length, memory beyond the result does not grow, and there is no border between
-    windows. Joints, translation and brows pass a low-pass filter and the gaze a median (`smoothing`); expressions are
-    clamped to 0 to 1, which the network's own estimate leaves by a few hundredths. A seed gives the same motion again
-    on the same kind of device.
+    before: time grows linearly with length, memory beyond the result by the embedded speech only (1 kB a frame), and
+    there is no border between windows. Joints, translation and brows pass a low-pass filter (`smoothing`), the gaze is
+    steadied (`gaze_control`); expressions are clamped to 0 to 1, which the network's own estimate leaves by a few
+    hundredths. A seed gives the same motion again on the same kind of device.
 
     Args:
         seeds: of each motion, at least 0; all are sampled in one batch.
@@ -82,7 +83,7 @@ def sample_variations(
         rolling = rolling_sample(
             classifier_free_guidance(_remembering(network), guidance, {"embedded": None}),
             num_frames,
-            NoiseStream(config.noise_response(), [torch.Generator(device).manual_seed(seed) for seed in seeds]),
+            NoiseStream(config.sampling_response(), [torch.Generator(device).manual_seed(seed) for seed in seeds]),
             model.schedule,
             ramp=config.ramp_frames,
             steps=steps,
@@ -100,17 +101,11 @@ def sample_variations(
 
 def _finished(vector: Float[Tensor, "t d"], config: MotionConfig, fps: Fraction) -> Motion:
     """What is slow made smooth, and expressions within their range."""
-    slow, gaze = _channels("brow"), _channels("eyeLook")
+    slow = [i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith("brow")]
     slow += range(NUM_EXPRESSIONS, config.motion_dim)
     vector[:, slow] = low_pass(vector[:, slow], float(fps))
-    vector[:, gaze] = median(vector[:, gaze])
     vector[:, :NUM_EXPRESSIONS].clamp_(0, 1)
-    return vector_to_motion(vector, config.joint_names, fps)
-
-
-def _channels(prefix: str) -> list[int]:
-    """Indices of the expressions whose names begin so."""
-    return [i for i, name in enumerate(ARKIT_EXPRESSIONS) if name.startswith(prefix)]
+    return steady_gaze(vector_to_motion(vector, config.joint_names, fps))
 
 
 def _remembering(network: MotionDenoiser) -> Denoiser:

@@ -12,8 +12,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import torch
-
+from ..devices import usable_device
 from ..errors import InputError
 from ..motion.checkpoint import save_motion_model
 from ..motion.network import MotionConfig
@@ -60,25 +59,32 @@ def train(
                 curves.add_scalar(name, value, trainer.step)
 
     held_out = None if validation is None else trainer.validation_batch(validation)
-    sums: dict[str, float] = {}
+    _forget_after(out / "log.jsonl", trainer.step)
     started, first = time.monotonic(), trainer.step
     last = training.steps if until is None else min(until, training.steps)
     while trainer.step < last:
         for name, value in trainer.train_step().items():
-            sums[name] = sums.get(name, 0.0) + value
+            trainer.sums[name] = trainer.sums.get(name, 0.0) + value
         step = trainer.step
         if step % training.log_every == 0:
             seconds = (time.monotonic() - started) / (step - first)
-            means = {name: round(value / training.log_every, 5) for name, value in sums.items()}
+            means = {name: round(value / training.log_every, 5) for name, value in trainer.sums.items()}
             tell(
                 {**means, "seconds_per_step": round(seconds, 3), "hours_left": round(seconds * (last - step) / 3600, 2)}
             )
-            sums = {}
+            trainer.sums = {}
         if step % training.save_every == 0 or step == last:
             if held_out is not None:
                 tell(trainer.validate(held_out))
             trainer.save(out / "state.pt")
             save_motion_model(out / "motion.safetensors", trainer.ema)
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the lines of a log that a run wrote after the state it now goes on from."""
+    if path.is_file():
+        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+        path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def read_config(path: Path) -> tuple[MotionTraining, dict[str, Any]]:
@@ -125,7 +131,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"There is no {state} to resume from: leave --resume out to begin.")
     if not args.resume and state.is_file():
         raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
-    with limit_threads(args.threads), _curves(args.out) as curves:
+    device = usable_device(args.device)
+    with limit_threads(args.threads):
         config = MotionConfig(**network)
         reach = {"behind": config.audio_behind, "ahead": config.audio_ahead}
         data = load_windows(args.data / "train", **reach)
@@ -137,17 +144,32 @@ def run(args: argparse.Namespace) -> None:
             fps=data.info.fps,
             joint_names=data.info.joint_names,
         )
-        trainer = MotionTrainer(config, training, data, torch.device(args.device))
+        trainer = MotionTrainer(config, _shortened(training, data), data, device)
         if args.resume:
             trainer.load(state)
-        log.info("training %s", json.dumps(asdict(training)))
-        train(trainer, args.out, validation=validation, curves=curves)
+        log.info("training %s", json.dumps(asdict(trainer.training)))
+        with _curves(args.out, trainer.step) as curves:
+            train(trainer, args.out, validation=validation, curves=curves)
 
 
-def _curves(out: Path) -> AbstractContextManager[Any]:
+def _shortened(training: MotionTraining, data: MotionWindows) -> MotionTraining:
+    """Without the windows that no recording is long enough for."""
+    longest = int(data.lengths.max())
+    kept = tuple(length for length in training.window_lengths if length <= longest)
+    if not kept:
+        raise InputError(
+            f"The longest recording has {longest} frames, the shortest window {min(training.window_lengths)}: record "
+            "longer takes, or set shorter window_lengths in the configuration."
+        )
+    if kept != training.window_lengths:
+        log.warning("No recording has more than %d frames: windows are %s frames long.", longest, kept)
+    return replace(training, window_lengths=kept)
+
+
+def _curves(out: Path, step: int) -> AbstractContextManager[Any]:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         log.warning("No curves for TensorBoard, because it is not installed (pip install tensorboard); see log.jsonl.")
         return nullcontext()
-    return SummaryWriter(str(out / "curves"))
+    return SummaryWriter(str(out / "curves"), purge_step=step + 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from dataclasses import dataclass, field
+import pickle
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..diffusion import cosine_schedule
+from ..errors import InputError
 from ..motion.layout import NUM_EXPRESSIONS
 from ..motion.network import MotionConfig, MotionDenoiser
 from ..names import EXPRESSION_INDEX
@@ -46,6 +49,15 @@ class MotionTraining:
     """Also the interval of validation."""
     loss: LossWeights = field(default_factory=LossWeights)
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "frames_per_step", "warmup", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"MotionTraining.{name} must be at least 1. Got {getattr(self, name)}.")
+        if not 0 < self.cooldown <= 1:
+            raise ValueError(f"MotionTraining.cooldown must lie above 0 and up to 1. Got {self.cooldown}.")
+        if not self.window_lengths or min(self.window_lengths) < 1:
+            raise ValueError(f"MotionTraining.window_lengths must be at least 1 each. Got {self.window_lengths}.")
+
 
 class MotionTrainer:
     """Network, its running average, optimiser, random state and step: all that a resumed run needs."""
@@ -77,6 +89,8 @@ class MotionTrainer:
             weight_decay=training.weight_decay,
         )
         self.noise_response = config.noise_response()
+        self.sums: dict[str, float] = {}
+        """Of the loss terms since the last line of the log."""
         self.generator = torch.Generator().manual_seed(training.seed)
         self.step = 0
 
@@ -108,10 +122,9 @@ class MotionTrainer:
     def validation_batch(self, validation: MotionWindows) -> MotionBatch:
         """The same windows of unseen voices each time."""
         generator = torch.Generator().manual_seed(1)
-        length = max(self.training.window_lengths)
-        features, motion = validation.draw(
-            max(1, 3 * self.training.frames_per_step // length), length, generator
-        )  # fmt: skip
+        length = min(max(self.training.window_lengths), int(validation.lengths.max()))
+        windows = max(1, 3 * self.training.frames_per_step // length)
+        features, motion = validation.draw(windows, length, generator)
         return self._batch(motion, features, generator, drop_audio=0.0)
 
     def _batch(
@@ -162,19 +175,44 @@ class MotionTrainer:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "step": self.step,
+            "sums": self.sums,
+            "recipe": self._recipe(),
         }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a saved state, bit for bit on the same kind of device."""
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        """Go on from a saved state, bit for bit on the same kind of device.
+
+        Raises:
+            InputError: if the state is damaged, or of another network or training; only `steps` may differ.
+        """
+        try:
+            state = torch.load(path, weights_only=True, map_location="cpu")
+            recipe = state["recipe"]
+        except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+            raise InputError(
+                f"{path} is not a state of this training ({error}): begin anew in another folder."
+            ) from error
+        if recipe != self._recipe():
+            raise InputError(
+                f"{path} is of another network, training or corpus: resume with the same configuration and data, or "
+                "begin anew in another folder."
+            )
         self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.step = state["step"]
+        self.sums = state["sums"]
+
+    def _recipe(self) -> str:
+        """All that must be the same for a resumed run to be the same run."""
+        training = {**asdict(self.training), "steps": None}
+        network = {**asdict(self.network.config), "fps": str(self.network.config.fps)}
+        corpus = [len(self.data.features), len(self.data.lengths)]
+        return json.dumps({"training": training, "network": network, "corpus": corpus}, sort_keys=True)
 
 
 def _absolute(motion: Float[Tensor, "b t d"], generator: torch.Generator) -> Float[Tensor, "b t d"]:
