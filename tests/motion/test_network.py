@@ -92,7 +92,25 @@ def test_only_finished_frames_are_remembered_and_no_more_than_the_limit():
     past = Past(limit=3)
     network.denoise(x, t, network.encode_audio(audio), past)
     assert past.frames == 5
-    assert all(part.shape[2] == 3 for pair in past.blocks for part in pair)
+    assert past.seen == 3
+
+
+def test_what_is_forgotten_changes_nothing_and_memory_does_not_grow():
+    """Frame by frame over a long time, as if only the last three frames before had been given."""
+    network = tiny_network()
+    x, _, audio = _inputs(40)
+    t = torch.zeros(2, 40, dtype=torch.long)
+    embedded = network.encode_audio(audio)
+    past = Past(limit=3)
+    for i in range(0, 40, 2):
+        network.denoise(x[:, i : i + 2], t[:, i : i + 2], embedded[:, i : i + 2], past)
+        assert past.seen <= 3
+    assert past.frames == 40
+    assert past.buffers[0][0].shape[2] < 20
+    first = past.buffers[0][0][:, :, past.held - 3 : past.held]
+    alone = Past(limit=3, frames=37)
+    network.denoise(x[:, 37:], t[:, 37:], embedded[:, 37:], alone)
+    torch.testing.assert_close(first, alone.buffers[0][0][:, :, :3])
 
 
 def test_with_skip_finished_frames_of_slow_channels_pass_through():

@@ -11,8 +11,10 @@ motion goes on from them, their keys and values remembered (`Past`); the noise o
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -122,23 +124,52 @@ class MotionConfig:
 
 @dataclass(kw_only=True)
 class Past:
-    """What attention remembers of finished frames: their keys and values in every block."""
+    """What attention remembers of finished frames: their keys and values in every block (a key-value cache).
+
+    They lie in buffers with room for the frames that are worked on, so that nothing is copied from step to step.
+    """
 
     limit: int
-    """Frames it holds; older ones are forgotten."""
+    """Frames that are seen; older ones are forgotten."""
     frames: int = 0
     """All that it has taken in, forgotten ones included."""
-    blocks: list[KeyValue] = field(default_factory=list)
+    held: int = 0
+    """Frames in the buffers."""
+    buffers: list[KeyValue] = field(default_factory=list)
 
-    def take_in(self, fresh: list[KeyValue], num_frames: int) -> None:
-        """Add the first frames of what a pass has computed."""
-        added = [tuple(part[:, :, :num_frames] for part in pair) for pair in fresh]
-        old = self.blocks or [tuple(part[:, :, :0] for part in pair) for pair in fresh]
-        self.blocks = [
-            (torch.cat([key, new_key], 2)[:, :, -self.limit :], torch.cat([value, new_value], 2)[:, :, -self.limit :])
-            for (key, value), (new_key, new_value) in zip(old, added, strict=True)
-        ]
+    @property
+    def seen(self) -> int:
+        """Finished frames that attention sees."""
+        return min(self.held, self.limit)
+
+    def joined(self, block: int, fresh: KeyValue) -> KeyValue:
+        """What a block remembers, and after it the keys and values of the frames that are worked on."""
+        end = self.held + fresh[0].shape[2]
+        if block == len(self.buffers):
+            self.buffers.append((fresh[0][:, :, :0], fresh[1][:, :, :0]))
+        if end > self.buffers[block][0].shape[2]:
+            room = end + 2 * self.limit
+            self.buffers[block] = tuple(self._longer(old, room) for old in self.buffers[block])  # type: ignore[assignment]
+        for buffer, own in zip(self.buffers[block], fresh, strict=True):
+            buffer[:, :, self.held : end] = own
+        first = self.held - self.seen
+        keys, values = self.buffers[block]
+        return keys[:, :, first:end], values[:, :, first:end]
+
+    def take_in(self, num_frames: int) -> None:
+        """Keep the first of the frames that were worked on."""
+        self.held += num_frames
         self.frames += num_frames
+        if self.held > 2 * self.limit:
+            for pair in self.buffers:
+                for buffer in pair:
+                    buffer[:, :, : self.limit] = buffer[:, :, self.held - self.limit : self.held].clone()
+            self.held = self.limit
+
+    def _longer(self, old: Tensor, room: int) -> Tensor:
+        longer = old.new_zeros(*old.shape[:2], room, old.shape[3])
+        longer[:, :, : self.held] = old[:, :, : self.held]
+        return longer
 
 
 class AudioEncoder(nn.Module):
@@ -179,20 +210,26 @@ class Block(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "b t d"], rotary: Float[Tensor, "2 t e"], past: KeyValue | None = None
-    ) -> tuple[Float[Tensor, "b t d"], KeyValue]:
-        """Return the frames' features, and their keys and values; `past` are those of the frames before."""
+        self,
+        x: Float[Tensor, "b t d"],
+        rotary: Float[Tensor, "2 t e"],
+        join: Callable[[KeyValue], KeyValue] | None = None,
+        seen: Bool[Tensor, "t p"] | None = None,
+    ) -> Float[Tensor, "b t d"]:
+        """Return the frames' features.
+
+        Args:
+            join: puts the keys and values of remembered frames before theirs.
+            seen: with `join`, which of all these each frame sees.
+        """
         q, k, v = rearrange(self.qkv(self.attention_norm(x)), "b t (three h e) -> three b h t e", three=3, h=self.heads)
         q, own = rotate(q, rotary), (rotate(k, rotary), v)
-        if past is None:
+        if join is None:
             attended = F.scaled_dot_product_attention(q, *own, is_causal=True)
         else:
-            before, num_frames = past[0].shape[2], x.shape[1]
-            seen = torch.ones(num_frames, before + num_frames, dtype=torch.bool, device=x.device).tril(before)
-            keys, values = (torch.cat(pair, dim=2) for pair in zip(past, own, strict=True))
-            attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
+            attended = F.scaled_dot_product_attention(q, *join(own), attn_mask=seen)
         x = x + self.attention_out(rearrange(attended, "b h t e -> b t (h e)"))
-        return x + self.feedforward(self.feedforward_norm(x)), own
+        return x + self.feedforward(self.feedforward_norm(x))
 
 
 class MotionDenoiser(nn.Module):
@@ -267,12 +304,15 @@ class MotionDenoiser(nn.Module):
         h = self.motion_in(x) + embedded + (step if t.ndim == 2 else step[:, None])
         first = past.frames if past else 0
         rotary = rotary_table(first, x.shape[1], self.config.width // self.config.heads, x.device)
-        fresh: list[KeyValue] = []
-        for i, block in enumerate(self.blocks):
-            h, own = block(h, rotary, past.blocks[i] if past and past.blocks else None)
-            fresh.append(own)
-        if past is not None:
-            past.take_in(fresh, int((t[0] == 0).sum()))
+        if past is None:
+            for block in self.blocks:
+                h = block(h, rotary)
+        else:
+            num_frames = x.shape[1]
+            seen = torch.ones(num_frames, past.seen + num_frames, dtype=torch.bool, device=x.device).tril(past.seen)
+            for i, block in enumerate(self.blocks):
+                h = block(h, rotary, partial(past.joined, i), seen)
+            past.take_in(int((t[0] == 0).sum()))
         out = self.motion_out(self.out_norm(h))
         if not self.config.skip:
             return out

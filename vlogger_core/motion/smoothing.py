@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from scipy.signal import firwin
 from torch import Tensor
@@ -21,10 +20,12 @@ def low_pass(values: Float[Tensor, "t d"], fps: float) -> Float[Tensor, "t d"]:
     """
     half = max(1, round(_SPAN_S * fps / 2))
     cutoff_hz = min((PASS_HZ + STOP_HZ) / 2, 0.45 * fps)
-    kernel = torch.from_numpy(firwin(2 * half + 1, cutoff_hz, fs=fps)).to(values)
-    columns = values.T[:, None]
-    padded = torch.cat([columns[..., :1].expand(-1, -1, half), columns, columns[..., -1:].expand(-1, -1, half)], dim=-1)
-    return F.conv1d(padded, kernel[None, None])[:, 0].T
+    kernel = torch.from_numpy(firwin(2 * half + 1, cutoff_hz, fs=fps)).tolist()
+    padded = torch.cat([values[:1].expand(half, -1), values, values[-1:].expand(half, -1)])
+    out = torch.zeros_like(values)
+    for tap, weight in enumerate(kernel):
+        out.add_(padded[tap : tap + len(values)], alpha=weight)
+    return out
 
 
 def median(values: Float[Tensor, "t d"], width: int = 5) -> Float[Tensor, "t d"]:
