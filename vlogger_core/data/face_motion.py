@@ -25,11 +25,12 @@ from ..names import EXPRESSION_INDEX
 from ..speech.audio import load_audio, to_speech
 from ..speech.mel import SAMPLE_RATE
 from .face_motion_table import ARKIT_OF_CHANNEL, UNMATCHED
+from .levels import mean_square
+from .training_clock import FPS
 
 TRAINING_RECORDINGS = ("facegood_2_01", "facegood_2_02", "facegood_2_03")
 HELD_OUT_RECORDINGS = ("facegood_3_15",)
 
-_FPS = Fraction(24)
 _RIG_FPS = 30
 _MOTION = "_bs.npy"
 _LONGEST_MISMATCH_S = 0.2
@@ -54,7 +55,7 @@ def recordings(folder: Path) -> list[str]:
     return found
 
 
-def read_face_motion(folder: Path, name: str, *, fps: Fraction = _FPS) -> tuple[Audio, Float[Tensor, "t 52"]]:
+def read_face_motion(folder: Path, name: str, *, fps: Fraction = FPS) -> tuple[Audio, Float[Tensor, "t 52"]]:
     """Read a recording: its sound as it came, and the face at each video frame that the sound covers.
 
     A frame's coefficients are the mean over the time it is shown. Keys lie at i / 30 s: with them there the jaw comes
@@ -135,9 +136,8 @@ def _frame_means(
 
 def loudness(speech: Float[Tensor, " n"], frames: int, fps: Fraction) -> Float[np.ndarray, "{frames}"]:
     """Square root of each frame's root mean square, which jaws follow closely; speech is at 16 kHz."""
-    total = np.concatenate([[0.0], np.cumsum(np.square(speech.double().numpy()))])
     edges = np.array([min(int(i * SAMPLE_RATE / fps), len(speech)) for i in range(frames + 1)])
-    return (np.diff(total[edges]) / np.maximum(np.diff(edges), 1)) ** 0.25
+    return mean_square(speech.double().numpy(), edges[:-1], edges[1:]) ** 0.25
 
 
 def best_lag(motion: Float[np.ndarray, " t"], sound: Float[np.ndarray, " t"], *, most: int = 6) -> tuple[int, float]:
@@ -160,7 +160,7 @@ def run(args: argparse.Namespace) -> None:
     for name in recordings(args.data):
         audio, expression = read_face_motion(args.data, name)
         frames = expression.numpy()
-        lag, r = best_lag(frames[:, EXPRESSION_INDEX["jawOpen"]], loudness(to_speech(audio), len(frames), _FPS))
+        lag, r = best_lag(frames[:, EXPRESSION_INDEX["jawOpen"]], loudness(to_speech(audio), len(frames), FPS))
         rig = _read_rig(args.data / f"{name}{_MOTION}", len(channels))
         unmapped = [c for i, c in enumerate(channels) if c not in ARKIT_OF_CHANNEL and rig[:, i].max() > _MOVES]
         sys.stdout.write(

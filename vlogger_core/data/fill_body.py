@@ -8,7 +8,6 @@ the beats, and it says when somebody speaks. Nothing that was recorded is change
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -21,17 +20,15 @@ from ..names import ARKIT_EXPRESSIONS
 from ..speech.audio import to_speech
 from ..speech.mel import SAMPLE_RATE, active_rms
 from .gestures import Beat, Style, gestures
-
-FPS = Fraction(24)
-_SUBFRAMES = 4
-_RATE_HZ = float(FPS * _SUBFRAMES)
+from .levels import mean_square
+from .training_clock import RATE_HZ, fine_times_s, over_frames
 
 _SPEAKS = 0.2
 """Loudness, relative to the usual of the speech, from which on somebody speaks."""
 _NOISE_RATIO = 2.5
 """How far speech stands above the quietest fiftieth of a recording."""
 _SYLLABLE_S = 0.22
-_LONGEST_PAUSE_S, _SHORTEST_SPEECH_S = 0.35, 0.1
+LONGEST_PAUSE_S, _SHORTEST_SPEECH_S = 0.35, 0.1
 
 _UPPER_FACE = (("eyeLook",), ("eyeBlink", "eyeSquint", "eyeWide"), ("brow",))
 """Gaze, lids and brows: what of a face the speech does not determine, by how the names begin."""
@@ -49,14 +46,14 @@ def complete_motion(
     *,
     known_translation: Float[np.ndarray, "_ 3"] | None = None,
 ) -> Float[np.ndarray, "t m"]:
-    """Return motion at `FPS` as `motion.layout` orders it: what was recorded, the rest designed.
+    """Return motion at `training_clock.FPS` as `motion.layout` orders it: what was recorded, the rest designed.
 
     Gaze, lids and brows are designed where all their channels rest throughout the recording, as they do in one of the
     mouth alone; joints that stay within 0.1 degree and a translation within 0.1 mm likewise.
 
     Args:
         audio: sound of the recording, beginning with its first frame.
-        expression: 0 to 1, at `FPS`.
+        expression: 0 to 1, at `training_clock.FPS`.
         known_joints: rotation vectors (radians) of the joints that were recorded, residuals over the reference pose;
             joints that do not move here are ignored.
         known_translation: metres, over the reference.
@@ -73,11 +70,11 @@ def complete_motion(
     for name, length in lengths.items():
         if length != num_frames:
             raise ValueError(f"{name} must have the {num_frames} frames of expression. Got {length}.")
-    times_s = (np.arange(num_frames * _SUBFRAMES) + 0.5) / _RATE_HZ
+    times_s = fine_times_s(num_frames)
     loudness = speech_loudness(to_speech(audio).double().numpy(), times_s)
     designed, joint_rotvec, translation = (
-        _to_frames(value)
-        for value in gestures(loud_beats(loudness, rng), is_speaking(loudness), (), _RATE_HZ, Style.draw(rng), rng)
+        over_frames(value)
+        for value in gestures(loud_beats(loudness, rng), is_speaking(loudness), (), RATE_HZ, Style.draw(rng), rng)
     )
     expression = expression.copy()
     for prefixes in _UPPER_FACE:
@@ -99,9 +96,7 @@ def speech_loudness(speech: Float[np.ndarray, " n"], times_s: Float[np.ndarray, 
     """
     import torch
 
-    total = np.concatenate([[0.0], np.cumsum(speech**2)])
-    low, high = (np.clip(((times_s + by_s) * SAMPLE_RATE).astype(int), 0, len(speech)) for by_s in (-0.04, 0.04))
-    power = np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1)
+    power = power_around(speech, times_s)
     usual = active_rms(torch.from_numpy(speech))
     if usual == 0:
         return np.zeros(len(times_s))
@@ -109,23 +104,25 @@ def speech_loudness(speech: Float[np.ndarray, " n"], times_s: Float[np.ndarray, 
     return np.sqrt(np.maximum(power - min(room, 0.25 * usual**2), 0)) / usual
 
 
+def power_around(speech: Float[np.ndarray, " n"], times_s: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+    """Mean square over the 80 ms around each instant of speech at `SAMPLE_RATE`."""
+    first, stop = (np.clip(((times_s + by_s) * SAMPLE_RATE).astype(int), 0, len(speech)) for by_s in (-0.04, 0.04))
+    return mean_square(speech, first, stop)
+
+
 def is_speaking(loudness: Float[np.ndarray, " t"]) -> Bool[np.ndarray, " t"]:
     """Whether speech sounds, by its loudness every 1/96 s: pauses shorter than a word are filled, clicks left out."""
-    padded = np.pad(loudness > _SPEAKS, round(_RATE_HZ))
-    closed = binary_closing(padded, np.ones(round(_LONGEST_PAUSE_S * _RATE_HZ), dtype=bool))
-    opened = binary_opening(closed, np.ones(round(_SHORTEST_SPEECH_S * _RATE_HZ), dtype=bool))
-    return opened[round(_RATE_HZ) : len(padded) - round(_RATE_HZ)]
+    padded = np.pad(loudness > _SPEAKS, round(RATE_HZ))
+    closed = binary_closing(padded, np.ones(round(LONGEST_PAUSE_S * RATE_HZ), dtype=bool))
+    opened = binary_opening(closed, np.ones(round(_SHORTEST_SPEECH_S * RATE_HZ), dtype=bool))
+    return opened[round(RATE_HZ) : len(padded) - round(RATE_HZ)]
 
 
 def loud_beats(loudness: Float[np.ndarray, " t"], rng: np.random.Generator) -> list[Beat]:
     """The louder syllables, by loudness every 1/96 s: they stand for stressed vowels."""
-    smooth = gaussian_filter1d(loudness, 0.03 * _RATE_HZ)
-    peaks, _ = find_peaks(smooth, height=0.8, prominence=0.25, distance=max(1, round(_SYLLABLE_S * _RATE_HZ)))
+    smooth = gaussian_filter1d(loudness, 0.03 * RATE_HZ)
+    peaks, _ = find_peaks(smooth, height=0.8, prominence=0.25, distance=max(1, round(_SYLLABLE_S * RATE_HZ)))
     return [
-        Beat(time_s=(peak + 0.5) / _RATE_HZ, strength=float(min(smooth[peak], 2) * rng.uniform(0.6, 1.3)))
+        Beat(time_s=(peak + 0.5) / RATE_HZ, strength=float(min(smooth[peak], 2) * rng.uniform(0.6, 1.3)))
         for peak in peaks
     ]  # fmt: skip
-
-
-def _to_frames(fine: Float[np.ndarray, "k *d"]) -> Float[np.ndarray, "t *d"]:
-    return fine.reshape(-1, _SUBFRAMES, *fine.shape[1:]).mean(1)

@@ -19,6 +19,8 @@ from ..names import EXPRESSION_INDEX
 from .hands import arm_gestures
 from .shapes import level_changes, pulses, smooth, sway
 
+NECK_SHARE, HEAD_SHARE = 0.4, 0.6
+"""Of a turn of the head."""
 _BLINKS_PER_S_SPEAKING, _BLINKS_PER_S_SILENT = 19 / 60, 13 / 60
 _LID_PER_DEG = 0.0095
 """How far the lid sinks, and how far it opens, as the eye looks down and up."""
@@ -113,8 +115,8 @@ def gestures(
     joints = {name: np.zeros((num, 3)) for name in MOTION_JOINTS}
     for name in ("spine1", "spine2", "spine3"):
         joints[name] += torso / 3
-    joints["neck"] += 0.4 * head
-    joints["head"] += 0.6 * head
+    joints["neck"] += NECK_SHARE * head
+    joints["head"] += HEAD_SHARE * head
     shrug = style.arms * pulses(chosen(0.3, 1.0, 3.0), times_s, 0.18, 0.40)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         own = 0.7 * sway(num, rate_hz, 0.9, rng)

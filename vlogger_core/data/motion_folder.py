@@ -33,10 +33,11 @@ from ..speech.mel import FEATURE_KIND, mel_features
 from .face_motion import best_lag, loudness
 from .fill_body import complete_motion
 from .motion_folder_body import BodyTrack, check_turns, read_smplx
-from .motion_folder_clock import FPS, check_times, span_s, to_frames
+from .motion_folder_clock import check_times, span_s, to_frames
 from .motion_folder_face import FaceTrack, read_beat_face, read_live_link
 from .motion_folder_head import neck_and_head
 from .shards import ShardInfo, Stream, save_shard
+from .training_clock import FPS
 
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".mov", ".mp4", ".mkv", ".webm")
 """In the order in which they are preferred."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import InputError
+from .training_clock import FPS, SUBFRAMES
 
-FPS = Fraction(24)
 SHORTEST_S = 2.0
-_SUBFRAMES = 4
 _LONGEST_GAP_S = 0.5
 _FINE = 1.5
 """Rate over `FPS` from which on a frame is the mean over its time; below, it is the value at its middle."""
@@ -43,7 +40,7 @@ def to_frames(
 ) -> Float[np.ndarray, "t *d"]:
     """Values at increasing instants, linearly interpolated to frames `[i, i + 1) / FPS`; both ends are held."""
     rate = (len(times_s) - 1) / (times_s[-1] - times_s[0])
-    parts = _SUBFRAMES if rate > _FINE * FPS else 1
+    parts = SUBFRAMES if rate > _FINE * FPS else 1
     wanted_s = (np.arange(num_frames * parts) + 0.5) / float(FPS * parts)
     flat = values.reshape(len(values), -1)
     fine = np.stack([np.interp(wanted_s, times_s, column) for column in flat.T], axis=1)

@@ -23,11 +23,11 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import InputError
 from ..names import EXPRESSION_INDEX
-from .motion_folder_clock import FPS, to_frames
+from .gestures import HEAD_SHARE, NECK_SHARE
+from .motion_folder_clock import to_frames
 from .motion_folder_face import FaceTrack
+from .training_clock import FPS
 
-_NECK, _HEAD = 0.4, 0.6
-"""Shares of the rotation, as `gestures` divides it."""
 _LAG = 3
 _MOVING_DEG_S = 6.0
 _EYES_MOVE = 0.01
@@ -61,7 +61,7 @@ def neck_and_head(face: FaceTrack, num_frames: int, name: str) -> dict[str, Floa
     angles = np.stack([yaw, -pitch, roll], axis=1)
     reference = Rotation.from_euler("YXZ", np.median(angles, axis=0))
     residual = (reference.inv() * Rotation.from_euler("YXZ", angles)).as_rotvec()
-    return {"neck": _NECK * residual, "head": _HEAD * residual}
+    return {"neck": NECK_SHARE * residual, "head": HEAD_SHARE * residual}
 
 
 def _gaze(expression: Float[np.ndarray, "t 52"]) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,20 +31,18 @@ from ..speech.mel import FEATURE_KIND, mel_features
 from .augment import SAMPLE_RATE, degrade, varispeed
 from .face_motion import TRAINING_RECORDINGS, read_face_motion
 from .face_motion import recordings as recorded_faces
-from .fill_body import complete_motion
+from .fill_body import LONGEST_PAUSE_S, complete_motion, power_around
 from .flite import Flite
 from .gestures import Beat, Style, gestures
 from .phones import Segment
 from .sentences import sentence
 from .shards import ShardInfo, Stream, save_shard
 from .speakers import EspeakSpeaker, FliteSpeaker, Speaker
+from .training_clock import FPS, RATE_HZ, fine_times_s, over_frames
 from .visemes import mouth_motion
 
 log = logging.getLogger(__name__)
 
-FPS = Fraction(24)
-_SUBFRAMES = 4
-_RATE_HZ = float(FPS * _SUBFRAMES)
 STREAMS_PER_SHARD = 16
 _SOURCES = ("espeak", "flite", "recorded")
 
@@ -93,7 +90,7 @@ def _pause_s(rng: np.random.Generator) -> float:
 def label(recording: Recording, rng: np.random.Generator) -> Float[np.ndarray, "t m"]:
     """Return the motion of a recording at 24 fps, as `motion.layout` orders it."""
     total = num_frames(len(recording.clean), SAMPLE_RATE, FPS)
-    times_s = (np.arange(total * _SUBFRAMES) + 0.5) / _RATE_HZ
+    times_s = fine_times_s(total)
     style = Style.draw(rng)
     loudness = _loudness(recording.clean, times_s)
     beats = [
@@ -103,14 +100,14 @@ def label(recording: Recording, rng: np.random.Generator) -> Float[np.ndarray, "
         for middle_s in [(segment.start_s + segment.end_s) / 2]
     ]
     expression, joint_rotvec, translation = gestures(
-        beats, _speaking(recording.segments, times_s), recording.questions_s, _RATE_HZ, style, rng
+        beats, _speaking(recording.segments, times_s), recording.questions_s, RATE_HZ, style, rng
     )
     mouth = mouth_motion(
         recording.segments, loudness, times_s, articulation=style.articulation, smile=style.smile
     )  # fmt: skip
     expression = np.clip(expression + mouth, 0, 1)
     fine = np.concatenate([expression, joint_rotvec.reshape(len(times_s), -1), translation], axis=1)
-    return fine.reshape(total, _SUBFRAMES, -1).mean(1)
+    return over_frames(fine)
 
 
 def make_stream(speaker: Speaker, rng: np.random.Generator, *, seconds: float = 36.0) -> Stream:
@@ -258,16 +255,13 @@ def _add_silence(pieces: list[np.ndarray], length_s: float) -> int:
 
 def _loudness(clean: Float[np.ndarray, " n"], times_s: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
     """Root mean square over 80 ms relative to the level while speech sounds, 0 to 2."""
-    total = np.concatenate([[0.0], np.cumsum(clean**2)])
-    low = np.clip(((times_s - 0.04) * SAMPLE_RATE).astype(int), 0, len(clean))
-    high = np.clip(((times_s + 0.04) * SAMPLE_RATE).astype(int), 0, len(clean))
-    rms = np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
+    rms = np.sqrt(power_around(clean, times_s))
     active = rms > 0.1 * rms.max()
     return np.clip(rms / rms[active].mean(), 0, 2)
 
 
 def _speaking(segments: tuple[Segment, ...], times_s: Float[np.ndarray, " t"]) -> np.ndarray:
-    """Whether speech sounds, with pauses up to 0.35 s filled."""
+    """Whether speech sounds, with pauses up to `LONGEST_PAUSE_S` filled."""
     out = np.zeros(len(times_s), dtype=bool)
     for start_s, end_s in _merged(segments):
         out[(times_s >= start_s) & (times_s < end_s)] = True
@@ -280,7 +274,7 @@ def _merged(segments: tuple[Segment, ...]) -> Iterator[tuple[float, float]]:
         return
     start_s, end_s = spans[0]
     for next_start_s, next_end_s in spans[1:]:
-        if next_start_s - end_s > 0.35:
+        if next_start_s - end_s > LONGEST_PAUSE_S:
             yield start_s, end_s
             start_s = next_start_s
         end_s = max(end_s, next_end_s)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..data.levels import mean_square
 from ..data.phones import Segment
 
 CLOSURES = "closure"
@@ -92,10 +93,9 @@ def frame_level(
     speech: Float[np.ndarray, " n"], sample_rate: int, fps: float, num_frames: int
 ) -> Float[np.ndarray, " t"]:
     """Root mean square over the 80 ms around the middle of each frame."""
-    total = np.concatenate([[0.0], np.cumsum(np.square(speech, dtype=np.float64))])
     middle = (np.arange(num_frames) + 0.5) * sample_rate / fps
     low, high = (np.clip(np.round(middle + side * 0.04 * sample_rate).astype(int), 0, len(speech)) for side in (-1, 1))
-    return np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
+    return np.sqrt(mean_square(speech, low, high))
 
 
 def silent_frames(

@@ -18,7 +18,8 @@ from ..clock import num_frames
 from ..data.augment import degrade
 from ..data.face_motion import TRAINING_RECORDINGS, read_face_motion, recordings
 from ..data.phones import Segment, phones_to_segments
-from ..data.speech_corpus import FPS, Recording, label
+from ..data.speech_corpus import Recording, label
+from ..data.training_clock import FPS
 from ..data.voices import HELD_OUT_TIMBRES, espeak_voice
 from ..datatypes import Motion, SpeechFeatures, TimedLabel
 from ..motion.layout import MOTION_JOINTS, vector_to_motion

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..data.speech_corpus import FPS
+from ..data.training_clock import FPS
 from ..motion.checkpoint import load_motion_model
 from ..motion.sampler import sample_motion
 from ..progress import Progress, silent

@@ -93,8 +93,9 @@ def sample_variations(
             pieces.append(network.denormalise(piece).cpu())
             progress(done, total)
     motions = [_finished(vector, config, features.fps) for vector in torch.cat(pieces, dim=1)]
-    if model.face is None or features.waveform is None:
+    if model.face is None:
         return motions
+    assert features.waveform is not None
     heard = model.face.expression(features.waveform, features.fps, num_frames, progress)
     return [wear_face(motion, heard) for motion in motions]
 
