@@ -15,8 +15,10 @@ _COMMANDS = {
     ("data", "speech-corpus"): ("data.speech_corpus", "synthesise speech with exact times and its motion"),
     ("data", "face-motion"): ("data.face_motion", "check recordings of a face rig against their speech"),
     ("data", "motion-folder"): ("data.motion_folder", "make training shards of your own recordings"),
+    ("data", "video-corpus"): ("data.video_corpus", "render and warp training pairs for the video model"),
     ("render", "map"): ("render.side_by_side", "film a control map beside the moving photo"),
     ("train", "motion"): ("train.motion", "train the motion model M"),
+    ("train", "video"): ("train.video", "train the video model or an upscaler"),
     ("evaluate", "fit"): ("evaluate.fit", "measure how well bodies are fitted to photos and clips"),
     ("evaluate", "motion"): ("evaluate.motion", "measure how well the motion model follows speech"),
 }

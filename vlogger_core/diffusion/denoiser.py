@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from .schedule import DiffusionSchedule
 
 Denoiser = Callable[..., Tensor]
 """Called as `denoise(x, t, **cond)`, returns x0 of the shape of `x`; `t` is `[b]`, or `[b t]` where frames differ."""
@@ -30,8 +33,34 @@ def classifier_free_guidance(denoise: Denoiser, scale: float, null: Mapping[str,
     return guided
 
 
-def known_prefix(denoise: Denoiser, known: Float[Tensor, "b k d"]) -> Denoiser:
-    """Hold the first `k` frames of `[b t d]` at known clean values, marked by step 0."""
+def chained_guidance(denoise: Denoiser, chain: Sequence[tuple[float, Mapping[str, Any]]]) -> Denoiser:
+    """x0 = x0_0 + sum of scale_i * (x0_i - x0_(i - 1)), where x0_i has the first i groups of conditions.
+
+    Brooks et al., "InstructPix2Pix" (2023), eq. 3, for any number of groups. Only what counts is evaluated: with all
+    scales 1 that is x0 with all conditions, with equal scales that and x0 with none.
+
+    Args:
+        chain: of each group its scale, and its conditions with their unconditional values.
+    """
+    scales = [1.0, *(scale for scale, _ in chain), 0.0]
+    weights = [now - then for now, then in pairwise(scales)]
+    nulls: list[dict[str, Any]] = [{}]
+    for _, null in reversed(chain):
+        nulls.insert(0, {**nulls[0], **null})
+
+    def guided(x: Tensor, t: Tensor, **cond: Any) -> Tensor:
+        parts = [
+            weight * denoise(x, t, **{**cond, **null})
+            for weight, null in zip(weights, nulls, strict=True)
+            if weight != 0
+        ]
+        return torch.stack(parts).sum(0)
+
+    return denoise if weights[-1] == 1 and not any(weights[:-1]) else guided
+
+
+def known_prefix(denoise: Denoiser, known: Float[Tensor, "b k *d"]) -> Denoiser:
+    """Hold the first `k` frames of `[b t ...]` at known clean values, marked by step 0."""
     k = known.shape[1]
     if k == 0:
         return denoise
@@ -40,6 +69,27 @@ def known_prefix(denoise: Denoiser, known: Float[Tensor, "b k d"]) -> Denoiser:
         steps = t[:, None].expand(x.shape[:2]).clone()
         steps[:, :k] = 0
         x0 = denoise(torch.cat([known, x[:, k:]], dim=1), steps, **cond)
+        return torch.cat([known, x0[:, k:]], dim=1)
+
+    return continued
+
+
+def noised_prefix(
+    denoise: Denoiser, known: Float[Tensor, "b k *d"], noise: Float[Tensor, "b k *d"], schedule: DiffusionSchedule
+) -> Denoiser:
+    """Hold the first `k` frames of `[b t ...]` at known clean values, which the denoiser sees as noisy as the others.
+
+    For denoisers that have never seen frames of different steps. Lugmayr et al., "RePaint" (2022), eq. 8.
+
+    Args:
+        noise: what the known frames are noised with.
+    """
+    k = known.shape[1]
+    if k == 0:
+        return denoise
+
+    def continued(x: Tensor, t: Tensor, **cond: Any) -> Tensor:
+        x0 = denoise(torch.cat([schedule.add_noise(known, noise, t), x[:, k:]], dim=1), t, **cond)
         return torch.cat([known, x0[:, k:]], dim=1)
 
     return continued

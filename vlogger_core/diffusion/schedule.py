@@ -44,3 +44,12 @@ def cosine_schedule(num_steps: int = 1000, offset: float = 0.008) -> DiffusionSc
     betas = (1 - f[1:] / f[:-1]).clamp(max=0.999)
     alphas_cumprod = torch.cat([torch.ones(1, dtype=torch.float64), (1 - betas).cumprod(0)])
     return DiffusionSchedule(alphas_cumprod=alphas_cumprod.float())
+
+
+def scaled_linear_schedule(num_steps: int = 1000, first: float = 0.00085, last: float = 0.012) -> DiffusionSchedule:
+    """Betas whose square roots rise linearly, as Stable Diffusion has them (Rombach et al., 2022)."""
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1. Got {num_steps}.")
+    betas = torch.linspace(first**0.5, last**0.5, num_steps, dtype=torch.float64) ** 2
+    alphas_cumprod = torch.cat([torch.ones(1, dtype=torch.float64), (1 - betas).cumprod(0)])
+    return DiffusionSchedule(alphas_cumprod=alphas_cumprod.float())

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from ..diffusion import DiffusionSchedule, cosine_schedule
 from ..errors import InputError
+from ..weights import WeightsKind, fill_network, parse_config, read_weights, save_weights
 from .face_backend import FaceBackend
 from .lam_face import load_lam
 from .network import MotionConfig, MotionDenoiser
 
-FORMAT = "vlogger-motion-model"
-VERSION = 1
+KIND = WeightsKind(noun="motion model", version=1, command="train motion")
 SHIPPED_WEIGHTS = Path(__file__).parents[2] / "assets" / "weights" / "motion.safetensors"
 
 
@@ -46,14 +42,9 @@ def save_motion_model(path: Path, network: MotionDenoiser, *, dtype: torch.dtype
     """Write weights in `dtype` and normalisation in float32; the file appears only when it is complete."""
     buffers = {name for name, _ in network.named_buffers()}
     tensors = {
-        name: value.detach().cpu().to(torch.float32 if name in buffers else dtype).contiguous()
-        for name, value in network.state_dict().items()
+        name: value.to(torch.float32 if name in buffers else dtype) for name, value in network.state_dict().items()
     }
-    config = {**asdict(network.config), "fps": str(network.config.fps)}
-    metadata = {"format": FORMAT, "version": str(VERSION), "config": json.dumps(config)}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata)
-    os.replace(partial, path)
+    save_weights(path, KIND, {**asdict(network.config), "fps": str(network.config.fps)}, tensors)
 
 
 def load_motion_model(path: Path | None = None, *, absolute: bool = False) -> MotionModel:
@@ -70,43 +61,11 @@ def load_motion_model(path: Path | None = None, *, absolute: bool = False) -> Mo
     path = SHIPPED_WEIGHTS if path is None else Path(path)
     if path.suffix.lower() == ".onnx":
         return replace(load_motion_model(), face=load_lam(path))
-    if not path.is_file():
-        raise InputError(f"There is no motion model at {path}: choose an existing .safetensors file.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise InputError(
-                    f"{path} is not a VLOGGER motion model: choose one made by `python -m vlogger_core train motion`."
-                )
-            if metadata.get("version") != str(VERSION):
-                raise InputError(
-                    f"{path} is a motion model of version {metadata.get('version')}, this pack reads {VERSION}: "
-                    "update the pack or train the model again."
-                )
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (a safetensors file is no mapping)
-    except SafetensorError as error:
-        raise InputError(f"{path} is damaged or not a safetensors file ({error}): fetch it again.") from error
-    config = _read_config(path, metadata.get("config", ""))
+    text, tensors = read_weights(path, KIND)
+    config = parse_config(path, text, MotionConfig, {"fps": Fraction, "joint_names": tuple})
     if not (config.residual or absolute):
         raise InputError(f"{path} was trained on absolute poses, for comparison only: choose another motion model.")
     network = MotionDenoiser(config)
-    try:
-        network.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise InputError(f"{path} does not fit the configuration it carries: fetch it again.") from error
+    fill_network(path, network, tensors)
     network.eval().requires_grad_(False)
     return MotionModel(network=network, schedule=cosine_schedule(network.config.diffusion_steps))
-
-
-def _read_config(path: Path, text: str) -> MotionConfig:
-    try:
-        values = json.loads(text)
-        unknown = set(values) - {field.name for field in fields(MotionConfig)}
-        if unknown:
-            raise ValueError(f"unknown settings {', '.join(sorted(unknown))}")
-        values["fps"] = Fraction(values["fps"])
-        values["joint_names"] = tuple(values["joint_names"])
-        return MotionConfig(**values)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-        raise InputError(f"{path} carries no usable configuration ({error}): fetch it again.") from error

@@ -1,0 +1,227 @@
+"""`python -m vlogger_core train video`: one explicit loop for all stages of the video model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from ..threads import limit_threads
+from ..video.checkpoint import load_video_model, save_video_model
+from ..video.config import VideoConfig
+from ..video.network import VideoNetwork
+from ..video.sd15 import load_sd15
+from .video_data import ExampleStream
+from .video_devices import open_devices
+from .video_loss import VideoLossWeights
+from .video_trainer import STAGES, VideoTrainer, VideoTraining
+from .video_validation import Validation, save_picture
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    trainer: VideoTrainer,
+    out: Path,
+    *,
+    validation: Validation | None = None,
+    until: int | None = None,
+    curves: Any = None,
+) -> None:
+    """Train up to the step `until`, the last one if None.
+
+    Writes `out/log.jsonl`, the complete state `out/state.pt`, the averaged weights `out/video.safetensors` and the
+    pictures `out/pictures/`. The loop keeps to the threads it is given.
+
+    Args:
+        curves: a TensorBoard SummaryWriter.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    training, writes = trainer.training, trainer.devices.rank == 0
+
+    def tell(line: Mapping[str, float]) -> None:
+        if not writes:
+            return
+        log.info("step %d  %s", trainer.step, "  ".join(f"{name} {value:g}" for name, value in line.items()))
+        with (out / "log.jsonl").open("a") as file:
+            file.write(json.dumps({"step": trainer.step, **line}) + "\n")
+        if curves:
+            for name, value in line.items():
+                curves.add_scalar(name, value, trainer.step)
+
+    def look() -> None:
+        if validation is None or not writes:
+            return
+        told, picture = validation(trainer.ema, trainer.devices.device)
+        tell(told)
+        save_picture(picture, out / "pictures" / f"{trainer.step:07d}.png")
+        if curves:
+            curves.add_image("validation", picture, trainer.step)
+
+    if trainer.step == 0:
+        look()
+    sums: dict[str, float] = {}
+    started, first = time.monotonic(), trainer.step
+    last = training.steps if until is None else min(until, training.steps)
+    while trainer.step < last:
+        for name, value in trainer.train_step().items():
+            sums[name] = sums.get(name, 0.0) + value
+        step = trainer.step
+        if step % training.log_every == 0:
+            seconds = (time.monotonic() - started) / (step - first)
+            means = {name: round(value / training.log_every, 6) for name, value in sums.items()}
+            tell(
+                {**means, "seconds_per_step": round(seconds, 3), "hours_left": round(seconds * (last - step) / 3600, 2)}
+            )
+            sums = {}
+        if step % training.save_every == 0 or step == last:
+            look()
+            if writes:
+                trainer.save(out / "state.pt")
+                save_video_model(out / "video.safetensors", trainer.ema)
+
+
+def read_config(path: Path) -> tuple[VideoTraining, VideoConfig]:
+    """Read `{"training": {...}, "network": {...}}`: fields of `VideoTraining` and of `VideoConfig`, all optional.
+
+    Raises:
+        InputError: if the file is no such JSON.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        training, network = dict(content.pop("training", {})), dict(content.pop("network", {}))
+        loss = dict(training.pop("loss", {}))
+        for name, given, known in (
+            ("the file", content, set()),
+            ("training", training, {field.name for field in fields(VideoTraining)}),
+            ("network", network, {field.name for field in fields(VideoConfig)} - {"parts"}),
+            ("loss", loss, {field.name for field in fields(VideoLossWeights)}),
+        ):
+            if unknown := set(given) - known:
+                raise ValueError(f"{name} has no setting {', '.join(sorted(unknown))}")
+        lists: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
+        return VideoTraining(**training, loss=VideoLossWeights(**loss)), VideoConfig(**lists)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a training configuration ({error}): see configs/video_128.json.") from error
+
+
+def check_stage(stage: str, config: VideoConfig, training: VideoTraining) -> None:
+    """See that a configuration suits a stage.
+
+    Raises:
+        InputError: if it does not.
+    """
+    if (stage == "upscale") != (config.upscale > 1) and stage != "clip":
+        raise InputError(
+            f"--stage {stage} does not suit a network of upscale {config.upscale}: `image` trains the base model "
+            "(upscale 1), `upscale` an upscaler."
+        )
+    if (stage == "clip") != (training.frames > 1):
+        raise InputError(
+            f"--stage {stage} needs {'several frames' if stage == 'clip' else 'frames 1'} in the configuration's "
+            f"training. Got frames {training.frames}."
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m vlogger_core train video`."""
+    parser.add_argument(
+        "--stage",
+        choices=STAGES,
+        required=True,
+        help="image: the base on single frames; upscale: an upscaler on single frames; clip: then the temporal layers "
+        "of either",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder made by `data video-corpus`")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for state, log, curves, pictures and checkpoint"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="JSON with training and network, as in configs/")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin with; the clip stage needs the image stage's")
+    parser.add_argument("--base", type=Path, help="Stable Diffusion 1.5, for networks in its latent space")
+    parser.add_argument("--steps", type=int, help="instead of the configuration's")
+    parser.add_argument("--seed", type=int, help="instead of the configuration's")
+    parser.add_argument(
+        "--device", default="cpu", help="cpu, cuda, cuda:1, mps, or accelerate for all that it gives (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="torch threads: as many as there are idle cores")
+    parser.add_argument("--resume", action="store_true", help="go on from --out/state.pt")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on training."""
+    training, config = read_config(args.config)
+    overrides = {name: getattr(args, name) for name in ("steps", "seed") if getattr(args, name) is not None}
+    training = replace(training, **overrides)
+    check_stage(args.stage, config, training)
+    state = args.out / "state.pt"
+    if args.resume and not state.is_file():
+        raise InputError(f"There is no {state} to resume from: leave --resume out to begin.")
+    if not args.resume and state.is_file():
+        raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
+    if args.stage == "clip" and args.start is None:
+        raise InputError("--stage clip needs --start: the video.safetensors of the image (or upscale) stage.")
+    devices = open_devices(args.device)
+    with limit_threads(args.threads), _curves(args.out) as curves:
+        torch.manual_seed(training.seed)
+        network = _network(config, args.start, args.base)
+        kind = "clip" if args.stage == "clip" else "frames"
+        streams = {
+            name: ExampleStream(
+                args.data / name,
+                kind=kind,
+                num_frames=training.frames,
+                seed=training.seed,
+                open_shards=training.open_shards,
+                rank=devices.rank if name == "train" else 0,
+                world=devices.world if name == "train" else 1,
+            )
+            for name in ("train", "validation")
+        }
+        validation = Validation(
+            streams["validation"],
+            examples=training.validation_examples,
+            batch=training.batch,
+            sampler_steps=training.validation_steps,
+        )
+        trainer = VideoTrainer(network, training, streams["train"], stage=args.stage, devices=devices)
+        if args.resume:
+            trainer.load(state)
+        log.info("training %s", json.dumps(asdict(training)))
+        train(trainer, args.out, validation=validation, curves=curves)
+
+
+def _network(config: VideoConfig, start: Path | None, base: Path | None) -> VideoNetwork:
+    if start is not None:
+        network = load_video_model(start, base=base)
+        if network.config != config:
+            raise InputError(
+                f"{start} was made with another network than the configuration's: use the same for both stages."
+            )
+        return network
+    if config.space == "pixel":
+        return VideoNetwork(config)
+    if base is None:
+        raise InputError(
+            "A network in a latent space needs --base: the diffusers folder or .safetensors file of SD 1.5."
+        )
+    sd15 = load_sd15(base)
+    return VideoNetwork(config, base=sd15.unet, autoencoder=sd15.autoencoder)
+
+
+def _curves(out: Path) -> AbstractContextManager[Any]:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        log.warning("No curves for TensorBoard, because it is not installed (pip install tensorboard); see log.jsonl.")
+        return nullcontext()
+    return SummaryWriter(str(out / "curves"))

@@ -1,0 +1,221 @@
+"""What a training of a video model is made of, resumable to the exact step."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..video.config import VideoConfig
+from ..video.network import Group, VideoNetwork, train_only
+from .video_data import ExampleStream, VideoBatch, collate
+from .video_devices import Devices, OneDevice
+from .video_loss import VideoLossWeights, picture_loss, pixel_weights, signal_loss
+
+STAGES = ("image", "clip", "upscale")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoTraining:
+    """How to train one stage."""
+
+    steps: int = 20000
+    batch: int = 16
+    """Samples of a step, on each device."""
+    frames: int = 1
+    """Of a sample; the temporal layers need several."""
+    learning_rate: float = 3e-4
+    """Rises over `warmup`, stays, and falls to a fiftieth over the last `cooldown` of the steps, so that a training can
+    be made longer or shorter while it stays."""
+    warmup: int = 200
+    cooldown: float = 0.3
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    drop_controls: float = 0.0
+    drop_reference: float = 0.1
+    """Shares of the samples that do without, for guidance."""
+    known_share: float = 0.6
+    """Of the clips, how many begin with known frames (temporal outpainting), if the model takes them clean."""
+    same_noise: float = 0.5
+    """Of the clips, how many have the same noise in all frames, as they are sampled."""
+    seed: int = 0
+    log_every: int = 50
+    save_every: int = 1000
+    """Also the interval of validation."""
+    validation_examples: int = 24
+    validation_steps: int = 4
+    """Of the sampler."""
+    open_shards: int = 6
+    """Whose samples are mixed."""
+    loss: VideoLossWeights = field(default_factory=VideoLossWeights)
+
+
+def trained_groups(config: VideoConfig, stage: str) -> tuple[Group, ...]:
+    """What a stage trains: on clips only the temporal layers (paper section 3.2), on single frames all others, but
+    for a base that came trained."""
+    if stage == "clip":
+        return ("temporal",)
+    return ("base", "control", "reference") if config.space == "pixel" else ("control", "reference")
+
+
+class VideoTrainer:
+    """Network, its running average, optimiser and step: all that a resumed run needs.
+
+    What a step draws at random depends on the seed and the step alone, and is drawn on the CPU, so that it is the same
+    wherever the network is.
+    """
+
+    def __init__(
+        self,
+        network: VideoNetwork,
+        training: VideoTraining,
+        stream: ExampleStream,
+        *,
+        stage: str,
+        devices: Devices | None = None,
+    ) -> None:
+        if stage not in STAGES:
+            raise ValueError(f"stage must be one of {', '.join(STAGES)}. Got {stage!r}.")
+        self.training, self.stream, self.stage = training, stream, stage
+        self.devices = devices or OneDevice(torch.device("cpu"))
+        self.config = network.config
+        self.network = network.to(self.devices.device).train()
+        parameters = train_only(self.network, trained_groups(self.config, stage))
+        self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._averaged = [
+            (average, value)
+            for average, value in zip(self.ema.parameters(), self.network.parameters(), strict=True)
+            if value.requires_grad
+        ]
+        optimizer = torch.optim.AdamW(
+            parameters, lr=training.learning_rate, betas=(0.9, 0.99), weight_decay=training.weight_decay
+        )
+        self.wrapped, self.optimizer = self.devices.prepare(self.network, optimizer)
+        self.step = 0
+
+    def train_step(self) -> dict[str, float]:
+        """One update; returns the loss terms."""
+        training = self.training
+        generator = torch.Generator().manual_seed((training.seed * 1_000_003 + self.step) * 1009 + self.devices.rank)
+        batch = collate(self.stream.next(training.batch))
+        terms = self._loss(batch, generator)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimizer.zero_grad()
+        self.devices.backward(terms["total"])
+        torch.nn.utils.clip_grad_norm_([value for _, value in self._averaged], training.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        decay = min(training.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for average, value in self._averaged:
+                average.lerp_(value, 1 - decay)
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _loss(self, batch: VideoBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        training, config = self.training, self.config
+        device = self.devices.device
+        previous = degraded(batch, config.upscale, generator) if config.upscale > 1 else None
+        on_device = batch.to(device)
+        weights = pixel_weights(on_device.controls, training.loss)
+        signal = self.network.space.encode(on_device.target)
+        noise, steps = self._noise(signal.shape, generator)
+        noise, steps = noise.to(device), steps.to(device)
+        b = len(signal)
+        keep = torch.rand(2, b, generator=generator) >= torch.tensor(
+            [[training.drop_controls], [training.drop_reference]]
+        )
+        shown = self.wrapped(
+            self.network.schedule.add_noise(signal, noise, steps),
+            steps,
+            controls=on_device.controls,
+            reference=on_device.controls.reference,
+            previous=None if previous is None else previous.to(device),
+            keep_controls=keep[0].to(device),
+            keep_reference=keep[1].to(device),
+        )
+        alpha, sigma = self.network.schedule.alpha_sigma(steps.amax(1), signal.new_ones(b))
+        importance = torch.ones_like(alpha)
+        if config.prediction != "x0":
+            importance = (alpha / sigma).square().clamp(max=5.0)
+        # Known frames are given: only the others are judged.
+        judged = (steps > 0).to(signal)[:, :, None, None, None]
+        if config.space == "latent":
+            return signal_loss(shown, signal, weights * judged, importance)
+        pictures = self.network.space.decode(shown)
+        return picture_loss(pictures, on_device.target, weights * judged, training.loss, importance)
+
+    def _noise(self, shape: torch.Size, generator: torch.Generator) -> tuple[Tensor, Int[Tensor, "b t"]]:
+        """Noise, and the step of each frame: 0 for the known frames at the beginning of a clip."""
+        b, t = shape[:2]
+        # Stratified: every batch has all amounts of noise in it.
+        place = (torch.rand((), generator=generator) + torch.arange(b) / b) % 1
+        steps = 1 + (place[torch.randperm(b, generator=generator)] * self.config.diffusion_steps).long()
+        steps = steps.clamp(max=self.config.diffusion_steps)[:, None].repeat(1, t)
+        noise = torch.randn(shape, generator=generator)
+        if t > 1:
+            same = torch.rand(b, generator=generator) < self.training.same_noise
+            noise = torch.where(same[:, None, None, None, None], noise[:, :1], noise)
+            if self.config.known_frames == "clean":
+                begins = torch.rand(b, generator=generator) < self.training.known_share
+                known = torch.randint(1, max(2, 3 * t // 4 + 1), (b,), generator=generator) * begins
+                steps = torch.where(torch.arange(t)[None] < known[:, None], 0, steps)
+        return noise, steps
+
+    def _learning_rate(self) -> float:
+        training = self.training
+        warm = min(1.0, (self.step + 1) / training.warmup)
+        left = (1 - self.step / max(1, training.steps)) / training.cooldown
+        return training.learning_rate * warm * (0.02 + 0.98 * min(1.0, max(0.0, left)))
+
+    def save(self, path: Path) -> None:
+        """Write the complete state; the file appears only when it is complete."""
+        trained = {name for name, value in self.network.named_parameters() if value.requires_grad}
+        state = {
+            "network": {name: value for name, value in self.network.state_dict().items() if name in trained},
+            "ema": {name: value for name, value in self.ema.state_dict().items() if name in trained},
+            "optimizer": self.optimizer.state_dict(),
+            "drawn": self.stream.drawn,
+            "step": self.step,
+            "stage": self.stage,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state, bit for bit on the same kind of device."""
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        for network, name in ((self.network, "network"), (self.ema, "ema")):
+            network.load_state_dict({**network.state_dict(), **state[name]})
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.stream.seek(state["drawn"])
+
+
+def degraded(batch: VideoBatch, upscale: int, generator: torch.Generator) -> Float[Tensor, "b t 3 hp wp"]:
+    """What a stage before an upscaler might have made: between the truth and the composite, a little soft and noisy."""
+    b, t = batch.target.shape[:2]
+    size = (batch.target.shape[-2] // upscale, batch.target.shape[-1] // upscale)
+
+    def small(frames: Float[Tensor, "b t 3 h w"]) -> Tensor:
+        flat = rearrange(frames, "b t c h w -> (b t) c h w")
+        return F.interpolate(flat, size, mode="bilinear", align_corners=False, antialias=True)
+
+    def drawn(high: float) -> Tensor:
+        return (high * torch.rand(b, generator=generator)).repeat_interleave(t)[:, None, None, None]
+
+    truth, composite = small(batch.target), small(batch.controls.composite())
+    made = torch.lerp(truth, composite, drawn(0.7))
+    soft = F.avg_pool2d(F.pad(made, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    made = torch.lerp(made, soft, drawn(0.8)) + drawn(0.015) * torch.randn(made.shape, generator=generator)
+    return rearrange(made.clamp(0, 1), "(b t) c h w -> b t c h w", b=b)

@@ -1,0 +1,139 @@
+"""What a video model is steered by, frame by frame, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..datatypes import MapFrames
+from ..names import PARTS
+from ..progress import Progress
+
+CONTROL_MAPS = ("dense", "parts", "warp_flow")
+"""What to ask a renderer for."""
+PERSON_STEP = 1 / 512
+"""`warp` shows the person where it differs from the background by more: half a step of eight bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlFrames:
+    """The controls of some clips (paper section 3.1), and the photos that they move. All values are 0 to 1."""
+
+    dense: Float[Tensor, "b t 3 h w"]
+    """Template vertex position over the template's bounding box; 0 where there is no body."""
+    parts: Float[Tensor, "b t p h w"]
+    """`names.PARTS`, one-hot; averages of it where it was scaled down."""
+    warp: Float[Tensor, "b t 3 h w"]
+    """The whole photo carried along, hair and clothes included: `MapFrames.warp_flow`, or a picture in its stead."""
+    warp_valid: Float[Tensor, "b t 1 h w"]
+    """How far `warp` can be relied on: `MapFrames.warp_flow_confidence`."""
+    background: Float[Tensor, "b 3 h w"]
+    """What is behind the person, painted where the photo does not show it."""
+    matte: Float[Tensor, "b t 1 h w"]
+    """Where `warp` shows the person, hair and clothes included."""
+    reference: Float[Tensor, "b 3 h w"]
+    """The photo."""
+
+    def __post_init__(self) -> None:
+        b, t, _, h, w = self.dense.shape
+        for name, shape in {
+            "parts": (b, t, self.parts.shape[2], h, w),
+            "warp": (b, t, 3, h, w),
+            "warp_valid": (b, t, 1, h, w),
+            "background": (b, 3, h, w),
+            "matte": (b, t, 1, h, w),
+            "reference": (b, 3, h, w),
+        }.items():
+            if tuple(getattr(self, name).shape) != shape:
+                raise ValueError(
+                    f"ControlFrames.{name} must have the shape {shape}, as dense has it. "
+                    f"Got {tuple(getattr(self, name).shape)}."
+                )
+
+    @property
+    def num_frames(self) -> int:
+        return self.dense.shape[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w)"""
+        return self.dense.shape[-2], self.dense.shape[-1]
+
+    def composite(self) -> Float[Tensor, "b t 3 h w"]:
+        """The person, carried along, over the background: what a video model starts from."""
+        return torch.lerp(self.background[:, None], self.warp, self.matte)
+
+    def slice(self, start: int, stop: int) -> ControlFrames:
+        """The frames `[start, stop)`."""
+        return replace(self, **{name: getattr(self, name)[:, start:stop] for name in _PER_FRAME})
+
+    def to(self, *args, **kwargs) -> ControlFrames:
+        """As `Tensor.to`."""
+        return replace(self, **{field.name: getattr(self, field.name).to(*args, **kwargs) for field in fields(self)})
+
+
+_PER_FRAME = ("dense", "parts", "warp", "warp_valid", "matte")
+
+
+def from_maps(
+    maps: MapFrames, *, background: Float[Tensor, "3 h w"], reference: Float[Tensor, "3 h w"]
+) -> ControlFrames:
+    """Controls of one clip (b = 1) from its rendered maps, `CONTROL_MAPS`.
+
+    `warp_flow` lies over the background already, so the matte is 1 wherever the two differ.
+
+    Args:
+        background: what `warp_flow` lies over.
+    """
+    dense, parts, warp, valid = maps.dense, maps.parts, maps.warp_flow, maps.warp_flow_confidence
+    if dense is None or parts is None or warp is None or valid is None:
+        raise ValueError(f"maps must hold {', '.join(CONTROL_MAPS)}. Got others.")
+    matte = ((warp - background).abs().amax(1, keepdim=True) > PERSON_STEP).float()
+    return ControlFrames(
+        dense=dense[None],
+        parts=one_hot_parts(parts)[None],
+        warp=warp[None],
+        warp_valid=valid[None, :, None],
+        background=background[None],
+        matte=matte[None],
+        reference=reference[None],
+    )
+
+
+def join_frames(pieces: Sequence[ControlFrames]) -> ControlFrames:
+    """The frames of all the pieces, one after the other, on the background and with the reference of the first."""
+    joined = {name: torch.cat([getattr(piece, name) for piece in pieces], dim=1) for name in _PER_FRAME}
+    return replace(pieces[0], **joined)
+
+
+def one_hot_parts(parts: Int[Tensor, "*batch h w"]) -> Float[Tensor, "*batch p h w"]:
+    """Indices into `names.PARTS` as one plane for each."""
+    return rearrange(F.one_hot(parts.long(), len(PARTS)).float(), "... h w p -> ... p h w")
+
+
+@runtime_checkable
+class ControlSource(Protocol):
+    """Controls of a video of any length, made when they are asked for."""
+
+    @property
+    def num_frames(self) -> int: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w)"""
+        ...
+
+    def frames(self, start: int, stop: int, progress: Progress) -> ControlFrames:
+        """The frames `[start, stop)` of the one clip (b = 1).
+
+        Args:
+            progress: called at least once a second, as `progress(done, stop - start)`; it may raise to stop the work.
+        """
+        ...
