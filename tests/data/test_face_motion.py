@@ -10,13 +10,13 @@ from vlogger_core.cli import main
 from vlogger_core.data.face_motion import (
     HELD_OUT_RECORDINGS,
     TRAINING_RECORDINGS,
-    best_lag,
     channel_names,
     loudness,
     read_face_motion,
     recordings,
 )
 from vlogger_core.data.face_motion_table import ARKIT_OF_CHANNEL, MOVING, UNMATCHED
+from vlogger_core.data.lag import best_lag
 from vlogger_core.errors import InputError
 from vlogger_core.names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX
 from vlogger_core.speech.audio import to_speech
@@ -99,11 +99,6 @@ def test_the_mean_over_time_stays(tmp_path):
 def test_one_key_is_held(tmp_path):
     _save(tmp_path, np.full((1, 4), 0.3), seconds=0.15)
     np.testing.assert_allclose(_jaw(tmp_path), 0.3, atol=1e-6)
-
-
-def test_lag_is_that_of_the_motion():
-    sound = np.random.default_rng(2).random(200)
-    assert best_lag(np.roll(sound, 3), sound) == (3, pytest.approx(1))
 
 
 def test_bad_folders_are_named(tmp_path, caplog):

@@ -84,6 +84,13 @@ def test_recorded_faces_must_be_complete(tmp_path: Path, capsys: pytest.CaptureF
     assert not out.exists()
 
 
+def test_a_corpus_keeps_its_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "corpus.json").write_text('{"seed": 4}')
+    assert main(["data", "speech-corpus", "--out", str(tmp_path), "--seed", "5"]) == 2
+    assert "was begun with --seed 4: go on with that" in capsys.readouterr().err
+    assert not (tmp_path / "train").exists()
+
+
 def test_a_file_that_is_no_shard(tmp_path: Path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"nothing")

@@ -51,6 +51,17 @@ def test_a_longer_speech_begins_with_the_same_motion():
     torch.testing.assert_close(part.joint_rotvec[:14], long.joint_rotvec[:14], atol=1e-4, rtol=1e-4)
 
 
+def test_lips_are_drawn_to_what_the_speech_alone_tells():
+    features, sure = tiny_features(30), tiny_model()
+    sure.network.config = replace(sure.config, lip_expectation=1.0)
+    jaw = EXPRESSION_INDEX["jawOpen"]
+    plain = [sample_motion(tiny_model(), features, seed=seed, steps=2) for seed in (0, 1)]
+    drawn = [sample_motion(sure, features, seed=seed, steps=2) for seed in (0, 1)]
+    assert not torch.equal(plain[0].expression[:, jaw], plain[1].expression[:, jaw])
+    assert torch.equal(drawn[0].expression[:, jaw], drawn[1].expression[:, jaw])
+    torch.testing.assert_close(drawn[1].joint_rotvec, plain[1].joint_rotvec)
+
+
 def test_guidance_changes_the_motion_and_one_is_the_plain_model():
     model = tiny_model()
     heard: list[bool] = []

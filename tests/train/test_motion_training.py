@@ -11,11 +11,17 @@ import torch
 from vlogger_core.data.shards import ShardInfo, Stream, save_shard
 from vlogger_core.diffusion import cosine_schedule
 from vlogger_core.errors import InputError
-from vlogger_core.motion.checkpoint import load_motion_model
+from vlogger_core.motion.checkpoint import load_motion_model, save_motion_model
 from vlogger_core.motion.network import MotionConfig, MotionDenoiser
 from vlogger_core.train import motion as training
 from vlogger_core.train.motion import read_config, train
-from vlogger_core.train.motion_data import MotionWindows, load_windows, silent_features, vary_microphone
+from vlogger_core.train.motion_data import (
+    MotionWindows,
+    load_windows,
+    silent_features,
+    vary_microphone,
+    vary_throat,
+)
 from vlogger_core.train.motion_loss import LossWeights, draw_batch, motion_loss
 from vlogger_core.train.motion_trainer import MotionTrainer, MotionTraining
 
@@ -84,6 +90,46 @@ def test_another_microphone_leaves_silence_and_shape():
     assert varied.shape == features.shape
     assert torch.isfinite(varied).all()
     assert varied.min() >= silent_features().min() - 1e-3
+
+
+def test_another_throat_moves_the_spectrum():
+    peak = torch.zeros(40, 3, 4, 80)
+    peak[..., 40] = 1
+    varied = vary_throat(peak.flatten(2), torch.Generator().manual_seed(0), reach=0.15, mask_bands=0)
+    heard = varied.unflatten(2, (4, 80))
+    places = heard.argmax(dim=-1)
+    assert (places == places[:, :1, :1]).all()
+    assert 30 < places.min() < 38
+    assert 42 < places.max() < 50
+    assert heard.amax(-1).min() > 0.45
+
+    plain = torch.randn(2, 3, 320)
+    torch.testing.assert_close(vary_throat(plain, torch.Generator(), reach=0, mask_bands=0), plain, atol=0.01, rtol=0.1)
+
+
+def test_hidden_bands_show_the_mean_of_the_window():
+    features = torch.randn(60, 2, 320, generator=torch.Generator().manual_seed(0))
+    hidden = vary_throat(features, torch.Generator().manual_seed(0), reach=0, mask_bands=20).unflatten(2, (4, 80))
+    constant = (hidden == hidden[:, :1, :1]).all(dim=(1, 2)).sum(dim=-1)
+    assert constant.max() > 20
+    assert constant.float().mean() > 8
+
+
+def test_shares_of_the_sources(tmp_path: Path):
+    info = ShardInfo(feature_kind="mel80x4", fps=Fraction(24), joint_names=("head",))
+    for name, level, lengths in (("loud-0", 1.0, (40,)), ("soft-0", 0.0, (30, 90)), ("soft-1", 0.0, (60,))):
+        streams = [Stream(features=torch.full((n, 320), level), motion=torch.zeros(n, 58)) for n in lengths]
+        save_shard(tmp_path / f"{name}.safetensors", streams, info)
+    windows = load_windows(tmp_path, behind=2, ahead=2)
+    assert windows.sources == ("loud", "soft", "soft", "soft")
+
+    def loud(shares: dict[str, float] | None) -> float:
+        features, _ = windows.draw(2000, 10, torch.Generator().manual_seed(0), shares)
+        return float((features[:, 5, 0] > 0.5).float().mean())
+
+    assert loud({"loud": 3, "soft": 1}) == pytest.approx(0.75, abs=0.04)
+    assert loud({"soft": 1}) == 0
+    assert loud(None) == pytest.approx(31 / (31 + 21 + 81 + 51), abs=0.04)
 
 
 def test_batch_rises_from_clean_frames_to_noise():
@@ -170,6 +216,42 @@ def test_the_command_writes_log_state_and_checkpoint(corpus: Path, config_file: 
         training.run(_arguments(*words, "--steps", "6"))
     training.run(_arguments(*words, "--steps", "6", "--resume"))
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+def test_going_on_from_a_trained_model(corpus: Path, config_file: Path, tmp_path: Path):
+    words = ["--data", str(corpus), "--config", str(config_file)]
+    training.run(_arguments(*words, "--out", str(tmp_path / "a"), "--steps", "2"))
+    first = tmp_path / "a" / "motion.safetensors"
+    config_file.write_text(
+        json.dumps(
+            {
+                "training": {"frames_per_step": 32, "window_lengths": [8], "learning_rate": 1e-9, "weight_decay": 0},
+                "network": {"lip_expectation": 0.5},
+            }
+        )
+    )
+    training.run(_arguments(*words, "--out", str(tmp_path / "b"), "--steps", "1", "--init", str(first)))
+    then, now = load_motion_model(first), load_motion_model(tmp_path / "b" / "motion.safetensors")
+    assert now.config == replace(then.config, lip_expectation=0.5)
+    for name, value in then.network.state_dict().items():
+        torch.testing.assert_close(now.network.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+
+    config_file.write_text(json.dumps({"network": {"width": 32}}))
+    with pytest.raises(InputError, match=r"asks for another network than --init has \(width\)"):
+        training.run(_arguments(*words, "--out", str(tmp_path / "c"), "--init", str(first)))
+
+
+def test_a_start_that_does_not_fit_the_corpus(corpus: Path, tmp_path: Path):
+    other = tmp_path / "other.safetensors"
+    save_motion_model(other, MotionDenoiser(replace(CONFIG, joint_names=("neck",))))
+    with pytest.raises(InputError, match="knows other speech features, joints or frame rate"):
+        training.run(_arguments("--data", str(corpus), "--out", str(tmp_path / "d"), "--init", str(other)))
+
+
+def test_shares_of_what_the_corpus_lacks(corpus: Path, config_file: Path, tmp_path: Path):
+    config_file.write_text(json.dumps({"training": {"shares": {"flite": 1}}}))
+    with pytest.raises(InputError, match="has shares for flite, of which the corpus has nothing; it has 0"):
+        training.run(_arguments("--data", str(corpus), "--out", str(tmp_path / "e"), "--config", str(config_file)))
 
 
 def test_curves_for_tensorboard(corpus: Path, config_file: Path, tmp_path: Path):
@@ -292,6 +374,8 @@ def test_short_recordings_shorten_the_windows(corpus: Path, config_file: Path, t
         ({"warmup": 0}, "warmup must be at least 1. Got 0"),
         ({"log_every": 0}, "log_every must be at least 1"),
         ({"cooldown": 0}, "cooldown must lie above 0"),
+        ({"shares": {}}, "shares must all be above 0"),
+        ({"throat": -0.1}, "throat and mask_bands must be at least 0"),
         ({"window_lengths": ()}, "window_lengths must be at least 1 each"),
     ],
 )

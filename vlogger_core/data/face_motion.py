@@ -25,6 +25,7 @@ from ..names import EXPRESSION_INDEX
 from ..speech.audio import load_audio, to_speech
 from ..speech.mel import SAMPLE_RATE
 from .face_motion_table import ARKIT_OF_CHANNEL, UNMATCHED
+from .lag import best_lag
 from .levels import mean_square
 from .training_clock import FPS
 
@@ -138,15 +139,6 @@ def loudness(speech: Float[Tensor, " n"], frames: int, fps: Fraction) -> Float[n
     """Square root of each frame's root mean square, which jaws follow closely; speech is at 16 kHz."""
     edges = np.array([min(int(i * SAMPLE_RATE / fps), len(speech)) for i in range(frames + 1)])
     return mean_square(speech.double().numpy(), edges[:-1], edges[1:]) ** 0.25
-
-
-def best_lag(motion: Float[np.ndarray, " t"], sound: Float[np.ndarray, " t"], *, most: int = 6) -> tuple[int, float]:
-    """Frames by which the motion comes after the sound, at the highest correlation, and that correlation."""
-    inner = sound[most : len(sound) - most]
-    moved = [motion[most + lag : len(motion) - most + lag] for lag in range(-most, most + 1)]
-    found = [float(np.corrcoef(inner, m)[0, 1]) for m in moved]
-    best = int(np.argmax(found))
-    return best - most, found[best]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

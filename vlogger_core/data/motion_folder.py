@@ -12,10 +12,13 @@ The sound begins with the first row of the motion. What a recording does not tel
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -30,13 +33,14 @@ from ..names import EXPRESSION_INDEX
 from ..progress import Progress, silent
 from ..speech.audio import load_audio, to_speech
 from ..speech.mel import FEATURE_KIND, mel_features
-from .face_motion import best_lag, loudness
+from .face_motion import loudness
 from .fill_body import complete_motion
+from .lag import best_lag
 from .motion_folder_body import BodyTrack, check_turns, read_smplx
 from .motion_folder_clock import check_times, span_s, to_frames
 from .motion_folder_face import FaceTrack, read_beat_face, read_live_link
 from .motion_folder_head import neck_and_head
-from .shards import ShardInfo, Stream, save_shard
+from .shards import ShardInfo, Stream, load_shard, save_shard
 from .training_clock import FPS
 
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".mov", ".mp4", ".mkv", ".webm")
@@ -44,7 +48,8 @@ SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".mov", ".mp4", ".mkv
 _CALIBRATION = re.compile(r"_(cal|raw)$")
 """Live Link Face saves `take_cal.csv` (less the person's neutral face) and `take_raw.csv` beside `take.mov`."""
 _SLACK_S = 1.0
-_STREAMS_PER_SHARD = 16
+_PARTS = ("train", "validation")
+_INFO = ShardInfo(feature_kind=FEATURE_KIND, fps=FPS, joint_names=MOTION_JOINTS)
 _LAG_RANGE, _LAG_ALLOWED, _LAG_SURE = 12, 3, 0.35
 """Frames looked at and frames of no concern; the correlation of jaw and loudness from which on a lag is believed."""
 
@@ -113,8 +118,9 @@ def make_shards(
 ) -> tuple[int, int]:
     """Write `out/train` and `out/validation`; return how many recordings were used and how many refused.
 
-    Shards are named `recorded_*`, so `out` may be the folder of a synthetic corpus: training then reads both. The
-    recordings of earlier calls are replaced. Whole recordings are held out; of a single one its last part.
+    Each recording becomes one shard, named `recorded_*`, so `out` may be the folder of a synthetic corpus: training
+    then reads both. The recordings of earlier calls are replaced. Whole recordings are held out, chosen by their names
+    in an order that stays when others are added; of a single one its last part.
 
     Args:
         held_out: share of the recordings for validation: at least one, and one is left for training.
@@ -128,28 +134,33 @@ def make_shards(
     takes = find_recordings(folder)
     if not takes:
         raise InputError(f"{folder} holds no recordings: put a sound and a motion of the same name into it.")
-    streams: list[Stream] = []
-    for index, take in enumerate(takes):
-        progress(index, len(takes))
-        try:
-            streams.append(read_recording(take, np.random.default_rng((seed, index))))
-        except InputError as error:
-            log.warning("%s is left out: %s", take.name, error)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".recorded-", dir=out) as waiting:
+        used: list[Recording] = []
+        for index, take in enumerate(takes):
+            progress(index, len(takes))
+            try:
+                stream = read_recording(take, np.random.default_rng((seed, *take.name.encode())))
+            except InputError as error:
+                log.warning("%s is left out: %s", take.name, error)
+                continue
+            log.info("%s: %.1f s", take.name, len(stream.motion) / FPS)
+            save_shard(Path(waiting, f"{len(used)}"), [stream], _INFO)
+            used.append(take)
+        progress(len(takes), len(takes))
+        if not used:
+            raise InputError(f"None of the {len(takes)} recordings in {folder} can be used: the reasons are above.")
+        for part in _PARTS:
+            (out / part).mkdir(exist_ok=True)
+            for old in (out / part).glob("recorded_*.safetensors"):
+                old.unlink()
+        if len(used) == 1:
+            _divide(Path(waiting, "0"), out, held_out)
         else:
-            log.info("%s: %.1f s", take.name, len(streams[-1].motion) / FPS)
-    progress(len(takes), len(takes))
-    if not streams:
-        raise InputError(f"None of the {len(takes)} recordings in {folder} can be used: the reasons are above.")
-    train, validation = _divide(streams, held_out, np.random.default_rng(seed))
-    info = ShardInfo(feature_kind=FEATURE_KIND, fps=FPS, joint_names=MOTION_JOINTS)
-    for part, own in (("train", train), ("validation", validation)):
-        (out / part).mkdir(parents=True, exist_ok=True)
-        for old in (out / part).glob("recorded_*.safetensors"):
-            old.unlink()
-        for first in range(0, len(own), _STREAMS_PER_SHARD):
-            path = out / part / f"recorded_{first // _STREAMS_PER_SHARD:05d}.safetensors"
-            save_shard(path, own[first : first + _STREAMS_PER_SHARD], info)
-    return len(streams), len(takes) - len(streams)
+            chosen = _held_out([take.name for take in used], held_out)
+            for i in range(len(used)):
+                os.replace(Path(waiting, f"{i}"), out / _PARTS[i in chosen] / f"recorded_{i:05d}.safetensors")
+    return len(used), len(takes) - len(used)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -241,15 +252,17 @@ def _check_sync(name: str, speech: Float[Tensor, " n"], jaw: Float[np.ndarray, "
         )
 
 
-def _divide(streams: list[Stream], held_out: float, rng: np.random.Generator) -> tuple[list[Stream], list[Stream]]:
-    if len(streams) == 1:
-        (whole,) = streams
-        cut = min(max(1, round(len(whole.motion) * (1 - held_out))), len(whole.motion) - 1)
-        return [_part(whole, slice(None, cut))], [_part(whole, slice(cut, None))]
-    count = min(max(1, round(held_out * len(streams))), len(streams) - 1)
-    chosen = set(rng.permutation(len(streams))[:count].tolist())
-    return [s for i, s in enumerate(streams) if i not in chosen], [streams[i] for i in sorted(chosen)]
+def _held_out(names: list[str], share: float) -> set[int]:
+    """Which to hold out: by their names, so that a new recording changes little."""
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    order = sorted(range(len(names)), key=lambda i: hashlib.sha256(names[i].encode()).digest())
+    return set(order[:count])
 
 
-def _part(stream: Stream, frames: slice) -> Stream:
-    return Stream(features=stream.features[frames], motion=stream.motion[frames])
+def _divide(path: Path, out: Path, held_out: float) -> None:
+    """The last part of the only recording is for validation."""
+    (whole,), info = load_shard(path)
+    cut = min(max(1, round(len(whole.motion) * (1 - held_out))), len(whole.motion) - 1)
+    for part, frames in zip(_PARTS, (slice(None, cut), slice(cut, None)), strict=True):
+        own = Stream(features=whole.features[frames], motion=whole.motion[frames])
+        save_shard(out / part / "recorded_00000.safetensors", [own], info)

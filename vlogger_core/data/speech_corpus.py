@@ -9,6 +9,7 @@ designed body.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -232,6 +233,7 @@ def run(args: argparse.Namespace) -> None:
             raise InputError(
                 f"{args.face_motion} lacks the recordings {', '.join(missing)}: put NAME.wav and NAME_bs.npy there."
             )
+    _keep_seed(args.out, args.seed)
     shards = plan_corpus(
         args.out,
         hours=args.hours,
@@ -241,6 +243,21 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     make_corpus(shards, workers=args.workers)
+
+
+def _keep_seed(out: Path, seed: int) -> None:
+    """Note the seed in the corpus, which may be made longer with the same one only.
+
+    Raises:
+        InputError: if the corpus was begun with another.
+    """
+    note = out / "corpus.json"
+    if note.is_file():
+        begun = json.loads(note.read_text(encoding="utf-8"))["seed"]
+        if begun != seed:
+            raise InputError(f"{out} was begun with --seed {begun}: go on with that, or choose another --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"seed": seed}), encoding="utf-8")
 
 
 def _one_thread() -> None:

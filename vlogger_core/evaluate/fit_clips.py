@@ -21,6 +21,7 @@ from ..body.landmarks import RIGHT_IRIS
 from ..body.protocol import BodyModel
 from ..body.track import Track, track_clip
 from ..clock import frame_start
+from ..data.lag import best_lag
 from ..datatypes import Audio
 from ..errors import InputError
 from ..names import EXPRESSION_INDEX, PART_INDEX
@@ -191,13 +192,12 @@ def loudness(audio: Audio, fps: Fraction, num_frames: int, delay_s: float = 0.0)
 
 
 def best_correlation(jaw: Float[Tensor, " t"], loud: Float[Tensor, " t"]) -> tuple[float, int]:
-    """Pearson's r of the two after smoothing, over all frames, speech and pauses, at the lag where it is largest."""
-    jaw, loud = _smooth(jaw), _smooth(loud)
-    found = []
-    for lag in range(-MAX_LAG, MAX_LAG + 1):
-        early, late = jaw[max(0, -lag) : len(jaw) - max(0, lag)], loud[max(0, lag) : len(loud) - max(0, -lag)]
-        found.append((torch.corrcoef(torch.stack((early, late)))[0, 1].nan_to_num().item(), lag))
-    return max(found)
+    """Pearson's r of the two after smoothing, over all frames, speech and pauses, at the lag where it is largest.
+
+    The lag is of the loudness, in frames.
+    """
+    lag, r = best_lag(_smooth(loud).double().numpy(), _smooth(jaw).double().numpy(), MAX_LAG)
+    return r, lag
 
 
 def _smooth(values: Float[Tensor, " t"]) -> Float[Tensor, " t"]:

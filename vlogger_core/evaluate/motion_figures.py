@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ..data.lag import MOST_LAG, correlation, lagged_correlations
 from ..datatypes import Motion
 from ..motion.layout import FINGER_JOINTS
 from ..names import EXPRESSION_INDEX
 from .motion_metrics import (
     FAR,
-    MOST_LAG,
     NEAR,
     blinks,
     closures_hit,
-    correlation,
     false_presses,
     jerk,
-    lagged_correlations,
     spread,
 )
 from .motion_sets import ESPEAK, FLITE, RECORDING, SpokenClip, is_noisy, is_singing

@@ -19,7 +19,6 @@ HALF_PRESS = 0.275
 """Half of the largest mouthPress in training (`data.visemes`): lips are shut above it."""
 NEAR, FAR = 1, 2
 """Frames around a closure within which a press hits it, and beyond which it is a false one."""
-MOST_LAG = 6
 SHUT_LID = 0.5
 """Lids are shut in a blink above this value of eyeBlink."""
 QUIET, SHORTEST_SILENCE = 0.12, 5
@@ -27,26 +26,6 @@ QUIET, SHORTEST_SILENCE = 0.12, 5
 
 Spans = Sequence[tuple[int, int]]
 """Frames `[first, stop)` of each closure."""
-
-
-def correlation(a: Float[np.ndarray, " t"], b: Float[np.ndarray, " t"]) -> float:
-    """Pearson's r; NaN where one of them is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    power = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / power) if power > 1e-12 * len(a) else float("nan")
-
-
-def lagged_correlations(
-    motion: Float[np.ndarray, " t"], truth: Float[np.ndarray, " t"], most: int = MOST_LAG
-) -> Float[np.ndarray, " lags"]:
-    """`correlation` with the motion `-most` to `most` frames later than the truth."""
-    n = len(truth)
-    return np.array(
-        [
-            correlation(motion[max(0, lag) : n + min(0, lag)], truth[max(0, -lag) : n - max(0, lag)])
-            for lag in range(-most, most + 1)
-        ]
-    )
 
 
 def closure_spans(segments: Sequence[Segment], fps: float, num_frames: int) -> list[tuple[int, int]]:

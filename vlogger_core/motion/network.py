@@ -5,7 +5,8 @@ the diffusion step (sinusoidal), MLPs that embed audio and step, prediction of x
 embedding of a frame hears `audio_ahead` frames of the future (167 ms at 24 fps), because lips close before the sound
 that shows it; every frame carries its own diffusion step, so that finished frames are given clean (step 0) and a long
 motion goes on from them, their keys and values remembered (`Past`); the noise of slow channels is slow
-(`diffusion.noise`); a linear head predicts the lips from the audio embedding alone, which is used in training only.
+(`diffusion.noise`); a linear head predicts the lips from the audio embedding alone, which teaches the embedding and
+draws the sampled lips to their mean (`MotionConfig.lip_expectation`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from ..diffusion import cosine_schedule, noise_response
 from ..names import ARKIT_EXPRESSIONS, SMPLX_JOINTS
 from .layout import MOTION_JOINTS, NUM_EXPRESSIONS, motion_dim
 
+SAMPLING_SETTINGS = ("lid_temperature", "lip_temperature", "pose_temperature", "lip_expectation")
+"""Settings of `MotionConfig` that a trained network may be given anew."""
 KeyValue = tuple[Tensor, Tensor]
 """Keys, already rotated, and values of some frames, `[b h t e]`."""
 LIP_CHANNELS: tuple[int, ...] = tuple(
@@ -71,6 +74,8 @@ class MotionConfig:
     """The same of what speech determines: below 1 is nearer to the likeliest mouth."""
     pose_temperature: float = 1.0
     """The same of joints and translation."""
+    lip_expectation: float = 0.0
+    """How far the sampled lips are drawn to the mean that a linear head hears in the speech, 0 to 1."""
     skip: bool = False
     """Whether the output for slow channels is laid over the linear estimate of x0, as v prediction has it; see
     `denoise`."""
@@ -83,6 +88,8 @@ class MotionConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"MotionConfig.{name} must be a whole number of at least 1. Got {value}.")
+        if not 0 <= self.lip_expectation <= 1:
+            raise ValueError(f"MotionConfig.lip_expectation must lie in 0 to 1. Got {self.lip_expectation}.")
         for name in ("pose_noise_s", "eyes_noise_s", "lid_temperature", "lip_temperature", "pose_temperature"):
             if not 0 <= getattr(self, name) <= _LARGEST:
                 raise ValueError(f"MotionConfig.{name} must lie in 0 to {_LARGEST:g}. Got {getattr(self, name)}.")
@@ -283,6 +290,10 @@ class MotionDenoiser(nn.Module):
     def encode_audio(self, audio: Float[Tensor, "b n f"]) -> Float[Tensor, "b t d"]:
         """Embedding of each frame's speech."""
         return self.audio_encoder((audio - self.feature_mean) / self.feature_std)
+
+    def expected_lips(self, embedded: Float[Tensor, "*batch e"]) -> Float[Tensor, "*batch l"]:
+        """The mean of `LIP_CHANNELS`, normalised, that the speech alone tells of."""
+        return self.lip_head(embedded)
 
     def denoise(
         self,

@@ -20,7 +20,7 @@ from .checkpoint import MotionModel
 from .face_backend import wear_face
 from .gaze_control import steady_gaze
 from .layout import NUM_EXPRESSIONS, vector_to_motion
-from .network import MotionConfig, MotionDenoiser, Past
+from .network import LIP_CHANNELS, MotionConfig, MotionDenoiser, Past
 from .smoothing import low_pass
 
 
@@ -52,9 +52,10 @@ def sample_variations(
 
     Frames are finished one after the other (`diffusion.rolling`), each seeing `config.context_frames` of what went
     before: time grows linearly with length, memory beyond the result by the embedded speech only (1 kB a frame), and
-    there is no border between windows. Joints, translation and brows pass a low-pass filter (`smoothing`), the gaze is
-    steadied (`gaze_control`); expressions are clamped to 0 to 1, which the network's own estimate leaves by a few
-    hundredths. A seed gives the same motion again on the same kind of device.
+    there is no border between windows. The lips are drawn to their mean (`config.lip_expectation`): without that they
+    follow voices that the model never heard less well. Joints, translation and brows pass a low-pass filter
+    (`smoothing`), the gaze is steadied (`gaze_control`); expressions are clamped to 0 to 1, which the network's own
+    estimate leaves by a few hundredths. A seed gives the same motion again on the same kind of device.
 
     Args:
         seeds: of each motion, at least 0; all are sampled in one batch.
@@ -92,7 +93,12 @@ def sample_variations(
         for done, piece in enumerate(rolling, start=1):
             pieces.append(network.denormalise(piece).cpu())
             progress(done, total)
-    motions = [_finished(vector, config, features.fps) for vector in torch.cat(pieces, dim=1)]
+        sampled = torch.cat(pieces, dim=1)
+        if config.lip_expectation:
+            sampled[..., list(LIP_CHANNELS)] = torch.lerp(
+                sampled[..., list(LIP_CHANNELS)], _expected_lips(network, embedded).cpu(), config.lip_expectation
+            )
+    motions = [_finished(vector, config, features.fps) for vector in sampled]
     if model.face is None:
         return motions
     assert features.waveform is not None
@@ -107,6 +113,12 @@ def _finished(vector: Float[Tensor, "t d"], config: MotionConfig, fps: Fraction)
     vector[:, slow] = low_pass(vector[:, slow], float(fps))
     vector[:, :NUM_EXPRESSIONS].clamp_(0, 1)
     return steady_gaze(vector_to_motion(vector, config.joint_names, fps))
+
+
+def _expected_lips(network: MotionDenoiser, embedded: Float[Tensor, "t e"]) -> Float[Tensor, "t l"]:
+    """The lips' mean, in the motion's own scale."""
+    lips = list(LIP_CHANNELS)
+    return network.expected_lips(embedded) * network.motion_std[lips] + network.motion_mean[lips]
 
 
 def _remembering(network: MotionDenoiser) -> Denoiser:

@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..devices import usable_device
 from ..errors import InputError
-from ..motion.checkpoint import save_motion_model
-from ..motion.network import MotionConfig
+from ..motion.checkpoint import load_motion_model, save_motion_model
+from ..motion.network import SAMPLING_SETTINGS, MotionConfig
 from ..threads import limit_threads
 from .motion_data import MotionWindows, load_windows
 from .motion_loss import LossWeights
@@ -114,6 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder made by `data speech-corpus`")
     parser.add_argument("--out", type=Path, required=True, help="folder for state, log, curves and checkpoint")
     parser.add_argument("--config", type=Path, help="JSON with settings of training and network, as in configs/")
+    parser.add_argument(
+        "--init", type=Path, help="motion model to go on from, such as the shipped one; its network is kept"
+    )
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (%(default)s)")
@@ -132,24 +135,55 @@ def run(args: argparse.Namespace) -> None:
     if not args.resume and state.is_file():
         raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
     device = usable_device(args.device)
+    begin = None if args.init is None else load_motion_model(args.init).network
     with limit_threads(args.threads):
-        config = MotionConfig(**network)
+        config = MotionConfig(**network) if begin is None else _with_settings(begin.config, network)
         reach = {"behind": config.audio_behind, "ahead": config.audio_ahead}
         data = load_windows(args.data / "train", **reach)
         validation = load_windows(args.data / "validation", **reach)
-        config = replace(
+        _check_shares(training, data)
+        of_the_data = replace(
             config,
             feature_kind=data.info.feature_kind,
             feature_dim=data.features.shape[1],
             fps=data.info.fps,
             joint_names=data.info.joint_names,
         )
-        trainer = MotionTrainer(config, _shortened(training, data), data, device)
+        if begin is not None and of_the_data != config:
+            raise InputError(
+                f"{args.init} knows other speech features, joints or frame rate than {args.data}: make the corpus for "
+                "it anew, or train without --init."
+            )
+        trainer = MotionTrainer(of_the_data, _shortened(training, data), data, device, begin)
         if args.resume:
             trainer.load(state)
         log.info("training %s", json.dumps(asdict(trainer.training)))
         with _curves(args.out, trainer.step) as curves:
             train(trainer, args.out, validation=validation, curves=curves)
+
+
+def _with_settings(config: MotionConfig, settings: Mapping[str, Any]) -> MotionConfig:
+    """A trained network's configuration, for sampling as the settings say.
+
+    Raises:
+        InputError: if they ask for another network.
+    """
+    changed = {name for name, value in settings.items() if getattr(config, name) != value} - set(SAMPLING_SETTINGS)
+    if changed:
+        raise InputError(
+            f"--config asks for another network than --init has ({', '.join(sorted(changed))}): leave these settings "
+            "out, or train without --init."
+        )
+    return replace(config, **settings)
+
+
+def _check_shares(training: MotionTraining, data: MotionWindows) -> None:
+    missing = sorted(set(training.shares or ()) - set(data.sources))
+    if missing:
+        raise InputError(
+            f"The configuration has shares for {', '.join(missing)}, of which the corpus has nothing; it has "
+            f"{', '.join(sorted(set(data.sources)))}."
+        )
 
 
 def _shortened(training: MotionTraining, data: MotionWindows) -> MotionTraining:

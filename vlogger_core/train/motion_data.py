@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,24 +25,45 @@ class MotionWindows:
     starts: Tensor
     """First frame of each stream in `features` and `motion`, after its leading silence."""
     lengths: Tensor
+    sources: tuple[str, ...]
+    """What made each stream: the name of its file up to the first - or _, such as `flite`."""
     behind: int
     ahead: int
     info: ShardInfo
 
     def draw(
-        self, num_windows: int, num_frames: int, generator: torch.Generator
+        self,
+        num_windows: int,
+        num_frames: int,
+        generator: torch.Generator,
+        shares: Mapping[str, float] | None = None,
     ) -> tuple[Float[Tensor, "b n f"], Float[Tensor, "b t d"]]:
-        """Random windows: features with their reach on both sides, motion."""
-        room = (self.lengths - num_frames + 1).clamp(min=0)
+        """Random windows: features with their reach on both sides, motion.
+
+        Args:
+            shares: how often each of `sources` is drawn; None draws all streams alike. A source that it does not name
+                is not drawn.
+        """
+        room = (self.lengths - num_frames + 1).clamp(min=0).double()
+        if shares is not None:
+            room = room * self._weights(shares, room)
         if not room.any():
             raise ValueError(
                 f"num_frames must not exceed the longest stream, {int(self.lengths.max())}. Got {num_frames}."
             )
-        stream = torch.multinomial(room.double(), num_windows, replacement=True, generator=generator)
+        stream = torch.multinomial(room, num_windows, replacement=True, generator=generator)
         offset = (torch.rand(num_windows, generator=generator, dtype=torch.float64) * room[stream]).long()
         first = (self.starts[stream] + offset)[:, None]
         heard = first + torch.arange(-self.behind, num_frames + self.ahead)
         return self.features[heard].float(), self.motion[first + torch.arange(num_frames)].float()
+
+    def _weights(self, shares: Mapping[str, float], room: Float[Tensor, " s"]) -> Float[Tensor, " s"]:
+        """Of each stream, so that its source is drawn as often as `shares` says."""
+        out = torch.zeros_like(room)
+        for source, share in shares.items():
+            own = torch.tensor([name == source for name in self.sources])
+            out[own] = share / room[own].sum().clamp(min=1)
+        return out
 
     def statistics(self) -> dict[str, Float[Tensor, " d"]]:
         """Mean and deviation of features and motion, silence around the streams excluded.
@@ -71,7 +94,7 @@ def load_windows(folder: Path, *, behind: int, ahead: int) -> MotionWindows:
         raise InputError(
             f"{folder} holds no training shards: make them with `python -m vlogger_core data speech-corpus`."
         )  # fmt: skip
-    features, motion, starts, lengths = [], [], [], []
+    features, motion, starts, lengths, sources = [], [], [], [], []
     position = 0
     info: ShardInfo | None = None
     silence = silent_features().half()
@@ -88,6 +111,7 @@ def load_windows(folder: Path, *, behind: int, ahead: int) -> MotionWindows:
             motion += [stream.motion[:1].expand(behind, -1), stream.motion, stream.motion[-1:].expand(ahead, -1)]
             starts.append(position + behind)
             lengths.append(n)
+            sources.append(re.split("[-_]", path.stem)[0])
             position += behind + n + ahead
     assert info is not None
     return MotionWindows(
@@ -95,6 +119,7 @@ def load_windows(folder: Path, *, behind: int, ahead: int) -> MotionWindows:
         motion=torch.cat(motion),
         starts=torch.tensor(starts),
         lengths=torch.tensor(lengths),
+        sources=tuple(sources),
         behind=behind,
         ahead=ahead,
         info=info,
@@ -119,3 +144,32 @@ def vary_microphone(features: Float[Tensor, "b n f"], generator: torch.Generator
     uneven = -torch.log(torch.rand(power.shape, generator=generator) + 1e-6)
     varied = power * log_gain.exp()[:, None, None] + (noisy * log_noise.exp())[:, None, None] * uneven
     return compress_power(varied)
+
+
+def vary_throat(
+    features: Float[Tensor, "b n f"], generator: torch.Generator, *, reach: float, mask_bands: float
+) -> Float[Tensor, "b n f"]:
+    """Another throat for each window: its mel axis stretched and moved, and a band of it hidden.
+
+    Vocal tract length perturbation (Jaitly and Hinton, "Vocal tract length perturbation improves speech recognition",
+    2013) on mel bands, and the frequency masks of Park et al., "SpecAugment" (2019).
+
+    Args:
+        reach: the axis is stretched by up to this in either direction (natural logarithm), and moved by six bands for
+            1.
+        mask_bands: most bands hidden on each side of a random one; they show the window's mean.
+    """
+    b, n, _ = features.shape
+    bands = features.unflatten(-1, (SUB_FRAMES, NUM_MELS)).flatten(1, 2)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(b, 1, 1, generator=generator)
+
+    index = torch.arange(NUM_MELS)
+    heard = index * uniform(-reach, reach).exp() + uniform(-6 * reach, 6 * reach)
+    heard = heard.clamp(0, NUM_MELS - 1.001).expand(-1, bands.shape[1], -1)
+    low = heard.floor().long()
+    moved = torch.lerp(bands.gather(2, low), bands.gather(2, low + 1), heard - low)
+    hidden = (index - uniform(0, NUM_MELS)).abs() < uniform(0, mask_bands)
+    moved = torch.where(hidden, moved.mean(dim=(1, 2), keepdim=True), moved)
+    return moved.unflatten(1, (n, SUB_FRAMES)).flatten(2)

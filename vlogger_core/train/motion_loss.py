@@ -103,7 +103,7 @@ def motion_loss(
 ) -> dict[str, Tensor]:
     """Return the total and its terms: `total`, `x0`, `temporal`, `velocity`, `lips`."""
     embedded = network.encode_audio(batch.audio)
-    lips = network.lip_head(embedded)
+    lips = network.expected_lips(embedded)
     embedded = torch.where(batch.heard[:, None, None], embedded, network.null_audio)
     predicted = network.denoise(schedule.add_noise(batch.x0, batch.noise, batch.t), batch.t, embedded)
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ..motion.layout import NUM_EXPRESSIONS
 from ..motion.network import MotionConfig, MotionDenoiser
 from ..names import EXPRESSION_INDEX
 from ..rotation import compose_rotvec
-from .motion_data import MotionWindows, silent_features, vary_microphone
+from .motion_data import MotionWindows, silent_features, vary_microphone, vary_throat
 from .motion_loss import LossWeights, MotionBatch, draw_batch, motion_loss
 
 _REFERENCE_DEG = 8.0
@@ -43,6 +44,12 @@ class MotionTraining:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema_decay: float = 0.998
+    shares: Mapping[str, float] | None = None
+    """How often windows come from each source of the corpus, such as `{"espeak": 0.5, "flite": 0.5}`; None: as much as
+    there is."""
+    throat: float = 0.0
+    """How far the speakers' throats are varied, and how many bands of their speech hidden; see `vary_throat`."""
+    mask_bands: float = 0.0
     seed: int = 0
     log_every: int = 25
     save_every: int = 250
@@ -55,6 +62,12 @@ class MotionTraining:
                 raise ValueError(f"MotionTraining.{name} must be at least 1. Got {getattr(self, name)}.")
         if not 0 < self.cooldown <= 1:
             raise ValueError(f"MotionTraining.cooldown must lie above 0 and up to 1. Got {self.cooldown}.")
+        if self.shares is not None and (not self.shares or min(self.shares.values()) <= 0):
+            raise ValueError(f"MotionTraining.shares must all be above 0. Got {self.shares}.")
+        if min(self.throat, self.mask_bands) < 0:
+            raise ValueError(
+                f"MotionTraining.throat and mask_bands must be at least 0. Got {self.throat} and {self.mask_bands}."
+            )
         if not self.window_lengths or min(self.window_lengths) < 1:
             raise ValueError(f"MotionTraining.window_lengths must be at least 1 each. Got {self.window_lengths}.")
 
@@ -63,20 +76,25 @@ class MotionTrainer:
     """Network, its running average, optimiser, random state and step: all that a resumed run needs."""
 
     def __init__(
-        self, config: MotionConfig, training: MotionTraining, data: MotionWindows, device: torch.device | str = "cpu"
+        self,
+        config: MotionConfig,
+        training: MotionTraining,
+        data: MotionWindows,
+        device: torch.device | str = "cpu",
+        begin: MotionDenoiser | None = None,
     ) -> None:
-        """Batches are drawn on the CPU, so that they are the same wherever the network is."""
+        """Batches are drawn on the CPU, so that they are the same wherever the network is.
+
+        Args:
+            begin: a trained network of the same sizes to go on from, with its normalisation.
+        """
         self.training, self.data, self.device = training, data, torch.device(device)
         torch.manual_seed(training.seed)
         self.network = MotionDenoiser(config)
-        statistics = data.statistics()
-        if not config.residual:
-            rotations = slice(NUM_EXPRESSIONS, config.motion_dim - 3)
-            statistics["motion_std"][rotations] = statistics["motion_std"][rotations].hypot(
-                torch.tensor(math.radians(_REFERENCE_DEG))
-            )
-        statistics["feature_silence"] = silent_features()[0]
-        self.network.load_state_dict({**self.network.state_dict(), **statistics})
+        if begin is None:
+            self._measure(data)
+        else:
+            self.network.load_state_dict(begin.state_dict())
         self.network.to(self.device)
         self.ema = MotionDenoiser(config).to(self.device)
         self.ema.load_state_dict(self.network.state_dict())
@@ -93,6 +111,18 @@ class MotionTrainer:
         """Of the loss terms since the last line of the log."""
         self.generator = torch.Generator().manual_seed(training.seed)
         self.step = 0
+
+    def _measure(self, data: MotionWindows) -> None:
+        """Take the normalisation from the corpus."""
+        config = self.network.config
+        statistics = data.statistics()
+        if not config.residual:
+            rotations = slice(NUM_EXPRESSIONS, config.motion_dim - 3)
+            statistics["motion_std"][rotations] = statistics["motion_std"][rotations].hypot(
+                torch.tensor(math.radians(_REFERENCE_DEG))
+            )
+        statistics["feature_silence"] = silent_features()[0]
+        self.network.load_state_dict({**self.network.state_dict(), **statistics})
 
     def train_step(self) -> dict[str, float]:
         """One update; returns the loss terms."""
@@ -115,8 +145,10 @@ class MotionTrainer:
         lengths = self.training.window_lengths
         length = lengths[int(torch.randint(len(lengths), (1,), generator=self.generator))]
         windows = max(1, self.training.frames_per_step // length)
-        features, motion = self.data.draw(windows, length, self.generator)
+        features, motion = self.data.draw(windows, length, self.generator, self.training.shares)
         audio = vary_microphone(features, self.generator)
+        if self.training.throat or self.training.mask_bands:
+            audio = vary_throat(audio, self.generator, reach=self.training.throat, mask_bands=self.training.mask_bands)
         return self._batch(motion, audio, self.generator)
 
     def validation_batch(self, validation: MotionWindows) -> MotionBatch:
