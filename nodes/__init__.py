@@ -6,6 +6,7 @@ from . import runtime
 from .body import VloggerBodyFitter
 from .body_model import VloggerBodyModel
 from .example import VloggerExampleInput
+from .long_video import VloggerLongVideo
 from .motion import VloggerMotionModel, VloggerMotionSampler
 from .motion_file import VloggerLoadMotion, VloggerSaveMotion
 from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
@@ -13,13 +14,15 @@ from .render import VloggerControlRenderer, VloggerWarpPreview
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
 from .tracker import VloggerBodyTracker, VloggerKeypointsToMotion
 from .tts_neural import VloggerNeuralSpeech
+from .video import VloggerTemporalSampler, VloggerUpscaler
+from .video_model import VloggerVideoModel
 
 
 class VloggerExtension(ComfyExtension):
     """All nodes of the pack."""
 
     async def on_load(self) -> None:
-        for models in (runtime.MOTIONS, runtime.BODIES, runtime.VOICES):
+        for models in (runtime.MOTIONS, runtime.BODIES, runtime.VOICES, runtime.VIDEOS):
             models.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
@@ -40,4 +43,8 @@ class VloggerExtension(ComfyExtension):
             VloggerPoseRenderer,
             VloggerFaceVideo,
             VloggerWarpPreview,
+            VloggerVideoModel,
+            VloggerTemporalSampler,
+            VloggerUpscaler,
+            VloggerLongVideo,
         ]

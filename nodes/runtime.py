@@ -15,12 +15,18 @@ import comfy.utils
 import folder_paths
 import numpy as np
 import torch
-from comfy_execution.utils import get_executing_context
 from PIL import Image
 from torch import Tensor
 
+from .node_text import NodeText
+
+NO_FILE = "none"
+"""A loader's choice of nothing."""
+
 _PREVIEW_SIDE_PX = 512
 _PREVIEW_INTERVAL_S = 0.5
+_SAME_COUNT_INTERVAL_S = 0.25
+_TIME_LEFT_AFTER_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,15 @@ BODIES = ModelFolder(
     ),
 )
 
+VIDEOS = ModelFolder(
+    shipped="embedded",
+    name="video",
+    endings=(".safetensors",),
+    missing=(
+        'There are no video weights named "{choice}". Put that file into {folder} and refresh the page, or choose '
+        '"{shipped}" for the weights that come with VLOGGER.'
+    ),
+)
 VOICES = ModelFolder(
     shipped="",
     name="tts",
@@ -113,6 +128,41 @@ def own_voices() -> list[str]:
     return [name for name in found if Path(f"{folder_paths.get_full_path(VOICES._key, name)}.json").is_file()]
 
 
+def sd15_choices() -> list[str]:
+    """No base, then the single files in models/checkpoints and the folders in models/diffusers."""
+    files = [name for name in folder_paths.get_filename_list("checkpoints") if name.endswith(".safetensors")]
+    return [NO_FILE, *files, *_diffusers_folders()]
+
+
+def sd15_path(choice: str) -> Path | None:
+    """The file or folder of a choice; None for no base.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    from ..vlogger_core.errors import InputError
+
+    if choice == NO_FILE:
+        return None
+    path = folder_paths.get_full_path("checkpoints", choice) or _diffusers_folders().get(choice)
+    if path is None:
+        raise InputError(
+            f'There is no Stable Diffusion 1.5 named "{choice}". Put a .safetensors file into models/checkpoints, or a '
+            "diffusers folder into models/diffusers, and refresh the page."
+        )
+    return Path(path)
+
+
+def _diffusers_folders() -> dict[str, str]:
+    """Every folder in models/diffusers that holds a model, by its name there."""
+    found = {}
+    for parent in folder_paths.get_folder_paths("diffusers"):
+        for folder, _, files in os.walk(parent, followlinks=True):
+            if "model_index.json" in files:
+                found.setdefault(os.path.relpath(folder, parent), folder)
+    return found
+
+
 def device() -> torch.device:
     """Where ComfyUI computes."""
     return comfy.model_management.get_torch_device()
@@ -124,55 +174,89 @@ def result_device() -> torch.device:
 
 
 class Reporter:
-    """A core `Progress` that moves the node's progress bar, shows frames in it and obeys Cancel."""
+    """A core `Progress` that moves the node's progress bar, shows frames and the time left, and obeys Cancel."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: NodeText | None = None) -> None:
         self._bar = comfy.utils.ProgressBar(1)
+        self._text = text
         self._frame: Tensor | None = None
-        self._shown_s = -float("inf")
+        self._shown_s = self._sent_s = -float("inf")
+        self._sent: tuple[int, int] | None = None
+        self._from: tuple[int, int, float] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
+        now_s = time.monotonic()
         preview = None
-        if self._frame is not None and time.monotonic() - self._shown_s > _PREVIEW_INTERVAL_S:
+        if self._frame is not None and now_s - self._shown_s > _PREVIEW_INTERVAL_S:
             preview = ("JPEG", _to_picture(self._frame), _PREVIEW_SIDE_PX)
-            self._shown_s = time.monotonic()
+            self._shown_s = now_s
             self._frame = None
+        # The core may call a thousand times a second, with the same count.
+        if preview is None and (done, total) == self._sent and now_s - self._sent_s < _SAME_COUNT_INTERVAL_S:
+            return
+        self._tell_time_left(done, total, now_s)
+        self._sent, self._sent_s = (done, total), now_s
         self._bar.update_absolute(done, total, preview)
 
     def show(self, frame: Tensor) -> None:
         """Show this `[3 h w]` picture at the next step, if the last one has been seen long enough."""
         self._frame = frame
 
+    def note(self, said: str) -> None:
+        """Write a line on the node."""
+        if self._text is not None:
+            self._text.note(said)
+
+    def _tell_time_left(self, done: int, total: int, now_s: float) -> None:
+        """Counted from the first finished step on: what went before was preparation."""
+        if self._text is None or self._sent is None:
+            return
+        if self._sent[1] != total or done < self._sent[0]:  # Other work has begun.
+            self._from = None
+        elif self._from is None:
+            if done > self._sent[0]:
+                self._from = (done, total, now_s)
+        elif done > self._from[0] and now_s - self._from[2] > _TIME_LEFT_AFTER_S:
+            left_s = (total - done) * (now_s - self._from[2]) / (done - self._from[0])
+            self._text.tell_time_left(left_s)
+
 
 @contextmanager
 def work(*, grad: bool = False) -> Iterator[Reporter]:
     """Run core code: outside ComfyUI's inference mode, whose tensors could never be fitted to, with a progress bar."""
     core = logging.getLogger(f"{__name__.rsplit('.', 2)[0]}.vlogger_core")
-    notes = _Notes(logging.WARNING)
-    core.addHandler(notes)
+    text = NodeText()
+    core.addHandler(text)
     try:
         with torch.inference_mode(False), torch.set_grad_enabled(grad):
-            yield Reporter()
+            yield Reporter(text)
+        text.tell_end("Done in")
+    except BaseException:
+        text.tell_end("Stopped after")
+        raise
     finally:
-        core.removeHandler(notes)
+        core.removeHandler(text)
 
 
-class _Notes(logging.Handler):
-    """Writes the core's warnings on the running node, where a user sees them."""
+@contextmanager
+def memory_advice(advice: str) -> Iterator[None]:
+    """Say which widgets to lower where a device has not enough memory.
 
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self._said: list[str] = []
+    Raises:
+        InputError: instead of the device's own error.
+    """
+    from ..vlogger_core.errors import InputError
+    from ..vlogger_core.video.memory import is_out_of_memory
 
-    def emit(self, record: logging.LogRecord) -> None:
-        context = get_executing_context()
-        if context is None:  # Not within a running server.
-            return
-        from server import PromptServer
-
-        self._said.append(record.getMessage())
-        PromptServer.instance.send_progress_text("\n".join(self._said), context.node_id)
+    try:
+        yield
+    except (RuntimeError, MemoryError, InputError) as error:
+        # The core may have explained it already, in words that know no widgets.
+        if not is_out_of_memory(error.__cause__ or error):
+            raise
+        comfy.model_management.soft_empty_cache()
+        raise InputError(f"There is not enough memory on {device()} for this. {advice}") from error
 
 
 def _to_picture(frame: Tensor) -> Image.Image:

@@ -37,6 +37,8 @@ Body = io.Custom("VLOGGER_BODY")
 """`datatypes.BodyFit`."""
 Controls = io.Custom("VLOGGER_CONTROLS")
 """`render.maps.ControlMaps`."""
+VideoModel = io.Custom("VLOGGER_VIDEO_MODEL")
+"""`managed.VideoModel`."""
 PoseKeypoint = io.Custom("POSE_KEYPOINT")
 """OpenPose's frames, as DWPose, OpenPose and SDPose nodes give them."""
 FaceLandmarks = io.Custom("FACE_LANDMARKS")

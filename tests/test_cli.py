@@ -11,10 +11,14 @@ import pytest
 import torch
 from scipy.io import wavfile
 
+from tests.video.tiny_cascade import tiny_models
 from vlogger_core.assets import PORTRAIT
 from vlogger_core.cli import main
+from vlogger_core.diffusion import SOLVERS
 from vlogger_core.pipeline import video_size
 from vlogger_core.render.raster import BACKENDS
+from vlogger_core.video import models as video_models
+from vlogger_core.video.checkpoint import save_video_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +37,9 @@ def generate(*options: str) -> int:
         (["--out", "v.mp4", "--energy", "3"], r"--energy must lie in 0 to 2\. Got 3"),
         (["--out", "v.mp4", "--blinks", "-1"], r"--blinks must lie in 0 to 60\. Got -1"),
         (["--out", "v.mp4", "--guidance", "nan"], r"--guidance must lie in 0 to 10\. Got nan"),
+        (["--out", "v.mp4", "--video-steps", "0"], r"--video-steps must lie in 1 to 1000\. Got 0"),
+        (["--out", "v.mp4", "--overlap", "0.95"], r"--overlap must lie in 0 to 0\.9\. Got 0\.95"),
+        (["--out", "v.mp4", "--quality", "preview", "--run-folder", "run"], "add --quality video"),
         (["--out", "v.mp4", "--text", "  "], "no text to speak"),
         (["--out", "v.mp4", "--text", "hello", "--voice", "klingon"], "klingon"),
         (["--out", "v.mp4", "--text", "Привет"], "Cyrillic"),
@@ -51,10 +58,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(options, message, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_rasteriser_is_offered(capsys):
+def test_every_rasteriser_and_solver_is_offered(capsys):
     with pytest.raises(SystemExit):
         generate("--help")
-    assert f"{{{','.join(BACKENDS)}}}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{{{','.join(BACKENDS)}}}" in told
+    assert f"{{{','.join(SOLVERS)}}}" in told
 
 
 def test_help_does_not_wait_for_torch():
@@ -113,3 +122,23 @@ def test_who_says_nothing_still_moves_and_stands_still_on_request(tmp_path):
         moved[idle] = np.abs(frames[-1] - frames[0]).mean()
     assert len(frames) == 48
     assert moved["0"] < 0.5 * moved["1"]
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_the_video_model_films_too(tmp_path, monkeypatch, capsys):
+    """With models that are far too small, and the same into a run folder."""
+    paths = [tmp_path / f"video_{network.config.size}.safetensors" for network in tiny_models().networks]
+    for path, network in zip(paths, tiny_models().networks, strict=True):
+        save_video_model(path, network)
+    monkeypatch.setattr(video_models, "SHIPPED_BASE", paths[0])
+    monkeypatch.setattr(video_models, "SHIPPED_UPSCALERS", tuple(paths[1:]))
+    options = ["--text", "Hello.", "--size", "64", "--quality", "video", "--video-steps", "1", "--upscale-steps", "1"]
+    streamed, kept = tmp_path / "streamed.mp4", tmp_path / "kept.mp4"
+    assert generate(*options, "--out", str(streamed)) == 0
+    assert generate(*options, "--run-folder", str(tmp_path / "run"), "--out", str(kept)) == 0
+    assert streamed.read_bytes() == kept.read_bytes()
+    assert (tmp_path / "run" / "manifest.json").is_file()
+    paths[2].unlink()
+    assert generate(*options, "--out", str(streamed)) == 2
+    assert re.search(r"lacks the video model's weights \(.*video_64\.safetensors\)", capsys.readouterr().err)

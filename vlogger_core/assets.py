@@ -1,10 +1,13 @@
-"""What the repository ships: the character, its sentence, the weights."""
+"""What the repository ships: the character, its sentence, and what it can make of them."""
 
 from pathlib import Path
 
 ASSETS = Path(__file__).parent.parent / "assets"
 PORTRAIT = ASSETS / "character" / "portrait.png"
 SENTENCE = ASSETS / "character" / "sentence.txt"
+QUALITIES = ("preview", "video")
+"""The photo carried by the body, in seconds; or what the video model makes of it, in minutes."""
+DEFAULT_QUALITY = QUALITIES[0]
 
 
 def example_sentence() -> str:

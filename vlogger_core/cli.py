@@ -8,8 +8,13 @@ import importlib
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from .assets import DEFAULT_QUALITY, QUALITIES
 from .errors import InputError, ToolError
+
+if TYPE_CHECKING:
+    from .video.cascade import CascadeSettings
 
 _COMMANDS = {
     ("data", "speech-corpus"): ("data.speech_corpus", "synthesise speech with exact times and its motion"),
@@ -21,6 +26,7 @@ _COMMANDS = {
     ("train", "video"): ("train.video", "train the video model or an upscaler"),
     ("evaluate", "fit"): ("evaluate.fit", "measure how well bodies are fitted to photos and clips"),
     ("evaluate", "motion"): ("evaluate.motion", "measure how well the motion model follows speech"),
+    ("evaluate", "reenact"): ("evaluate.reenact", "measure what the video model adds, on clips that it re-enacts"),
 }
 """Commands with a module of their own, which offers `add_arguments(parser)` and `run(args)`. What `run` returns, if
 anything, is the exit code."""
@@ -96,8 +102,38 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         default="torch",
         help="what draws the body; all but torch are optional packages (%(default)s)",
     )
+    parser.add_argument(
+        "--quality",
+        choices=QUALITIES,
+        default=DEFAULT_QUALITY,
+        help="preview: the photo carried by the body, in seconds; video: what the video model makes of it, in minutes "
+        "(%(default)s)",
+    )
+    _add_video(parser.add_argument_group("the video model", "with --quality video"))
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (%(default)s)")
     parser.set_defaults(run=_generate)
+
+
+def _add_video(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--video-steps", type=int, default=4, help="diffusion steps of the base model (%(default)s)")
+    group.add_argument("--upscale-steps", type=int, default=2, help="diffusion steps of each upscaler (%(default)s)")
+    group.add_argument("--solver", choices=("ddpm", "ddim", "dpm++"), default="ddim", help="(%(default)s)")
+    group.add_argument(
+        "--control-guidance",
+        type=float,
+        default=1.0,
+        help="how closely the body is followed, 1 is as the model does by itself (%(default)s)",
+    )
+    group.add_argument("--reference-guidance", type=float, default=1.0, help="the same for the photo (%(default)s)")
+    group.add_argument(
+        "--overlap", type=float, default=0.5, help="share of each clip that the next one goes on from (%(default)s)"
+    )
+    group.add_argument(
+        "--clip-frames", type=int, help="frames made together; fewer take less memory (default: as trained)"
+    )
+    group.add_argument(
+        "--run-folder", type=Path, help="keep finished frames here: a run that was stopped goes on when started again"
+    )
 
 
 _AMOUNTS = {
@@ -134,11 +170,15 @@ def _generate(args: argparse.Namespace) -> None:
     from .video.writer import check_writable
 
     limits = {"size": (64, 4096), "seed": (0, 2**63 - 1), "steps": (1, 1000), "guidance": (0, 10), "face": (0, 31)}
+    limits |= {"video_steps": (1, 1000), "upscale_steps": (1, 1000), "overlap": (0, 0.9), "clip_frames": (1, 256)}
+    limits |= {"control_guidance": (0, 20), "reference_guidance": (0, 20)}
     limits |= {"blinks": (0, 60), **dict.fromkeys(_AMOUNTS, (0, 2))}
     for name, (smallest, largest) in limits.items():
         value = getattr(args, name)
         if value is not None and not smallest <= value <= largest:
-            raise InputError(f"--{name} must lie in {smallest} to {largest}. Got {value}.")
+            raise InputError(f"--{name.replace('_', '-')} must lie in {smallest} to {largest}. Got {value}.")
+    if args.run_folder and args.quality != "video":
+        raise InputError("--run-folder keeps what the video model makes: add --quality video.")
     check_writable(args.out)
     photo = args.image or PORTRAIT
     image = load_image(photo)
@@ -172,6 +212,25 @@ def _generate(args: argparse.Namespace) -> None:
             fov_deg=exif_fov_deg(photo),
             smplx=args.smplx,
             rasteriser=args.rasteriser,
+            quality=args.quality,
+            cascade=_cascade(args),
+            run_folder=args.run_folder,
         )
         path = generate(image, audio, args.out, config=config, device=usable_device(args.device), stage=stages)
     print(path)
+
+
+def _cascade(args: argparse.Namespace) -> CascadeSettings:
+    from .video.cascade import CascadeSettings
+    from .video.sampler import SamplerSettings
+
+    shared = {"solver": args.solver, "overlap": args.overlap, "clip_frames": args.clip_frames}
+    return CascadeSettings(
+        base=SamplerSettings(
+            steps=args.video_steps,
+            control_guidance=args.control_guidance,
+            reference_guidance=args.reference_guidance,
+            **shared,
+        ),
+        upscalers=SamplerSettings(steps=args.upscale_steps, **shared),
+    )

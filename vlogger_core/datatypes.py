@@ -197,6 +197,8 @@ class MapFrames:
     """The whole photo carried along, hair and clothes included, over the painted backdrop; 0 inside the mouth."""
     warp_flow_confidence: Float[Tensor, "t h w"] | None = None
     """How far it can be relied on, 0 to 1; see `render.confidence`."""
+    warp_flow_matte: Float[Tensor, "t h w"] | None = None
+    """How much of each of its pixels shows the person, 0 to 1."""
     depth: Float[Tensor, "t h w"] | None = None
     """Distance along the camera axis in metres; infinity where there is no body."""
     normal: Float[Tensor, "t 3 h w"] | None = None

@@ -1,6 +1,6 @@
 """The whole path: a portrait and speech become a video file.
 
-    speech -> motion -> body -> preview -> mp4
+    speech -> motion -> body -> preview or video model -> mp4
 
 Each stage is a function of its own; this file only hands the nouns from one to the next.
 """
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .assets import DEFAULT_QUALITY, QUALITIES
 from .body.fitter import fit_photo
 from .body.landmarks import gather_landmarks
 from .body.load import load_body
-from .datatypes import Audio
+from .datatypes import Audio, BodyFit, Motion
 from .image import check_portrait
 from .motion.checkpoint import load_motion_model
 from .motion.controls import MotionControls, apply_controls
@@ -29,8 +31,12 @@ from .render.preview import render_preview
 from .render.raster import DEFAULT_BACKEND, check_backend
 from .speech.audio import to_speech
 from .speech.mel import mel_features
+from .video.cascade import CascadeSettings, sample_cascade
+from .video.film import open_film
+from .video.models import VideoModels, load_video_models
 from .video.writer import check_writable, write_video
 
+Item = TypeVar("Item")
 Stage = Callable[[str], Progress]
 """Called when a stage begins, with a sentence about it; returns where that stage reports to."""
 
@@ -59,6 +65,16 @@ class GenerateConfig:
     """The user's SMPL-X file (`SMPLX_NEUTRAL.npz`); None is the embedded body, Anny."""
     rasteriser: str = DEFAULT_BACKEND
     """What draws the body, one of `render.raster.BACKENDS`; all but torch are optional packages."""
+    quality: str = DEFAULT_QUALITY
+    """Of `assets.QUALITIES`."""
+    cascade: CascadeSettings = field(default_factory=CascadeSettings)
+    """How the video model is sampled; its seed is the one above."""
+    run_folder: Path | None = None
+    """Where the video model keeps what is finished, so that a stopped run goes on; None keeps nothing."""
+
+    def __post_init__(self) -> None:
+        if self.quality not in QUALITIES:
+            raise ValueError(f"GenerateConfig.quality must be one of {', '.join(QUALITIES)}. Got {self.quality!r}.")
 
 
 def video_size(width: int, height: int, short_side: int | None, *, multiple_of: int = 2) -> tuple[int, int]:
@@ -83,13 +99,14 @@ def generate(
         audio: speech of any rate and number of channels; it sounds in the video as it came.
 
     Raises:
-        InputError: if the photo shows no face, the audio is empty, `out` cannot be written, or the rasteriser
-            cannot be used.
+        InputError: if the photo shows no face, the audio is empty, `out` cannot be written, the rasteriser cannot be
+            used, the video model's weights are missing, or the run folder cannot be used, see `run_folder.open_run`.
     """
     config = config or GenerateConfig()
     check_writable(out)
     check_backend(config.rasteriser)
     image = check_portrait(image)
+    models = load_video_models() if config.quality == "video" else None
     speech = to_speech(audio, progress=stage("Listening"))
     progress = stage("Finding the face")
     landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index, progress=progress)
@@ -112,12 +129,51 @@ def generate(
     progress = stage("Fitting the body to the photo")
     fit = fit_photo(image, model=body, landmarks=landmarks, fov_deg=config.fov_deg, progress=progress)
     size = video_size(fit.camera.width, fit.camera.height, config.short_side)
+    fit, motion = fit.to(device), motion.to(device)
+    if models is not None:
+        return _film(models, fit, motion, size, audio, out, config, device, stage)
     progress = stage("Rendering and encoding")
-    frames = render_preview(fit.to(device), motion.to(device), size=size, backend=config.rasteriser, progress=progress)
+    frames = render_preview(fit, motion, size=size, backend=config.rasteriser, progress=progress)
     return write_video(out, _no_grad(frames), motion.fps, audio)
 
 
+def _film(
+    models: VideoModels,
+    fit: BodyFit,
+    motion: Motion,
+    size: tuple[int, int],
+    audio: Audio,
+    out: str | os.PathLike[str],
+    config: GenerateConfig,
+    device: torch.device | str,
+    stage: Stage,
+) -> Path:
+    """The video model's part of `generate`."""
+    for network in models.networks:
+        network.to(device)
+    settings = replace(config.cascade, base=replace(config.cascade.base, seed=config.seed))
+    progress = stage("Sampling the video")
+    if config.run_folder is None:
+        chunks = sample_cascade(models, fit, motion, size, settings, backend=config.rasteriser, progress=progress)
+        return write_video(out, _no_grad(frame for chunk in chunks for frame in chunk.frames), motion.fps, audio)
+    with open_film(
+        config.run_folder, models, fit, motion, size, settings, backend=config.rasteriser, progress=progress
+    ) as film:
+        for _ in _no_grad(film.chunks(progress)):
+            pass
+        frames = _counted(film.frames(), motion.num_frames, stage("Encoding"))
+        return write_video(out, frames, motion.fps, audio)
+
+
 @torch.no_grad()
-def _no_grad(frames: Iterator[Tensor]) -> Iterator[Tensor]:
-    """The same frames, computed without gradients."""
-    yield from frames
+def _no_grad(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, computed without gradients."""
+    yield from items
+
+
+def _counted(items: Iterator[Item], total: int, progress: Progress) -> Iterator[Item]:
+    """The same items, with progress."""
+    for done, item in enumerate(items):
+        progress(done, total)
+        yield item
+    progress(total, total)

@@ -7,17 +7,44 @@ from typing import Any
 import pytest
 
 from tests.comfyui.client import ComfyServer, comfyui_dir, start_comfyui
+from tests.video.tiny_video import tiny_config, tiny_network
+from vlogger_core.video.checkpoint import save_video_model
+
+FETCHED = (
+    "upscale_models/RealESRGAN_x2plus.pth",
+    "diffusion_models/seedvr2_3b_int8_convrot.safetensors",
+    "vae/seedvr2_ema_vae_fp16.safetensors",
+)
+"""What the templates for more than 512 px ask a user to fetch: here only the names."""
+TINY = {
+    "tiny_64": {"size": 64},
+    "tiny_128": {"size": 128, "upscale": 2, "patch": 8, "coarse": 4, "control_entry": "input"},
+}
+"""Video models of random weights, by the name of their file."""
 
 
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     if not (comfyui_dir() / "main.py").is_file():
         pytest.skip(f"no ComfyUI at {comfyui_dir()}: install it there or name its folder in COMFYUI_DIR")
-    server = start_comfyui(tmp_path_factory.mktemp("comfyui") / "base")
+    base = tmp_path_factory.mktemp("comfyui") / "base"
+    write_models(base / "models")
+    server = start_comfyui(base)
     try:
         yield server
     finally:
         server.stop()
+
+
+def write_models(folder: Path) -> None:
+    """Fill ComfyUI's models folder as a user has."""
+    for name in FETCHED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    videos = folder / "vlogger" / "video"
+    videos.mkdir(parents=True)
+    for name, changes in TINY.items():
+        save_video_model(videos / f"{name}.safetensors", tiny_network(tiny_config(**changes)))
 
 
 @pytest.fixture(scope="session")

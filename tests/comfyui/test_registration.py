@@ -23,6 +23,10 @@ NODES = {
     "VloggerPoseRenderer",
     "VloggerFaceVideo",
     "VloggerWarpPreview",
+    "VloggerVideoModel",
+    "VloggerTemporalSampler",
+    "VloggerUpscaler",
+    "VloggerLongVideo",
 }
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 

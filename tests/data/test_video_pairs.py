@@ -10,7 +10,6 @@ import torch
 from vlogger_core.body.anny_model import AnnyBody, load_anny
 from vlogger_core.data import video_photos
 from vlogger_core.data.video_bodies import body_sample, draw_somebody
-from vlogger_core.data.video_controls import open_stage
 from vlogger_core.data.video_crop import Crop, PairSettings
 from vlogger_core.data.video_motions import MotionBank, fit_at, join_motions, motion_between, stillness
 from vlogger_core.data.video_photos import PhotoPairs
@@ -20,6 +19,7 @@ from vlogger_core.errors import InputError
 from vlogger_core.evaluate.random_bodies import random_body
 from vlogger_core.motion.layout import MOTION_JOINTS
 from vlogger_core.names import EXPRESSION_INDEX, PART_INDEX
+from vlogger_core.render.stage import open_stage
 
 SETTINGS = PairSettings(size=64, crop=Crop(side=64), backend="torch", warp="preview")
 
@@ -101,7 +101,7 @@ def test_the_warp_of_a_rendered_person_is_near_the_truth(pair):
 
 
 def test_a_photo_comes_back_from_nowhere(fit: BodyFit, monkeypatch: pytest.MonkeyPatch):
-    for name in ("off_fit", "off_motion", "jitter_colours"):
+    for name in ("off_fit", "off_motion"):
         monkeypatch.setattr(video_photos, name, lambda value, rng: value)
     monkeypatch.setattr(video_photos, "ZOOMS", (1.0,))
     still = replace(

@@ -20,6 +20,7 @@ def sample(frames: int = 2, *, kind: str = "frames", seed: int = 0) -> Sample:
     return Sample(
         target=picture(frames, 3, 12, 10),
         warp=picture(frames, 3, 12, 10),
+        matte=picture(frames, 12, 10),
         valid=picture(frames, 12, 10),
         dense=picture(frames, 3, 12, 10),
         parts=torch.randint(len(PARTS), (frames, 12, 10), generator=generator),
@@ -41,7 +42,7 @@ def test_pictures_come_back_within_a_level(tmp_path: Path):
     given = [sample(2, seed=1), sample(3, kind="clip", seed=2)]
     write(tmp_path / "a.tar", *given)
     for before, after in zip(given, read_shard(tmp_path / "a.tar"), strict=True):
-        for name in ("target", "warp", "valid", "background", "reference"):
+        for name in ("target", "warp", "matte", "valid", "background", "reference"):
             torch.testing.assert_close(getattr(after, name), getattr(before, name), atol=0.5 / 255 + 1e-6, rtol=0)
         torch.testing.assert_close(after.dense, before.dense, atol=0.5 / 4095 + 1e-6, rtol=0)
         assert torch.equal(after.parts.long(), before.parts)

@@ -11,7 +11,7 @@ MEASURE = """
 import asyncio, importlib.util, json, sys, time
 from comfy.cli_args import args
 args.cpu = True
-import comfy.model_management, comfy.utils, comfy_api.latest, folder_paths
+import comfy.model_management, comfy.model_patcher, comfy.utils, comfy_api.latest, folder_paths
 before = set(sys.modules)
 start = time.perf_counter()
 root = sys.argv[1]

@@ -1,6 +1,7 @@
 import argparse
 import json
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,18 @@ import torch
 from vlogger_core.data.video_sample import Sample
 from vlogger_core.data.video_shards import ShardWriter
 from vlogger_core.errors import InputError
-from vlogger_core.names import PART_INDEX, PARTS
+from vlogger_core.names import PART_INDEX
 from vlogger_core.train import video as command
+from vlogger_core.train.curves import forget_after
 from vlogger_core.train.video_data import ExampleStream, collate, mirror
 from vlogger_core.train.video_figures import figures, ssim_map
 from vlogger_core.train.video_loss import VideoLossWeights, picture_loss, pixel_weights
 from vlogger_core.train.video_trainer import VideoTrainer, VideoTraining, degraded, trained_groups
 from vlogger_core.train.video_validation import Validation
-from vlogger_core.video.checkpoint import load_video_model
+from vlogger_core.video.checkpoint import load_video_model, save_video_model
 from vlogger_core.video.config import VideoConfig
 from vlogger_core.video.network import VideoNetwork, group_of
+from vlogger_core.video.reduced import REDUCTIONS
 
 NETWORK = {
     "size": 16, "channels": [8, 16], "attention": [False, True], "heads": 2, "groups": 4, "token_width": 12,
@@ -61,6 +64,7 @@ def _sample(frames: int, kind: str, seed: int) -> Sample:
     return Sample(
         target=target,
         warp=warp,
+        matte=(warp - background).abs().amax(1),
         valid=torch.ones(frames, 16, 16),
         dense=torch.rand(frames, 3, 16, 16, generator=generator) * (parts > 0)[:, None],
         parts=parts,
@@ -126,7 +130,7 @@ def test_mirroring_exchanges_the_sides():
 
 def test_batches_of_several_sizes_are_refused():
     one = _sample(1, "frames", 0)
-    names = ("target", "warp", "valid", "dense", "parts", "background", "reference")
+    names = ("target", "warp", "matte", "valid", "dense", "parts", "background", "reference")
     other = replace(one, **{name: getattr(one, name)[..., :8, :8] for name in names})
     with pytest.raises(InputError, match="several sizes"):
         collate([_sample(1, "frames", 1), other])
@@ -138,6 +142,16 @@ def test_the_mouth_counts_most():
     torch.testing.assert_close(weights.mean(), torch.tensor(1.0))
     torch.testing.assert_close(weights[10, 8] / weights[0, 0], torch.tensor(10.0))
     torch.testing.assert_close(weights[5, 8] / weights[0, 0], torch.tensor(2.0))
+
+
+@pytest.mark.parametrize(("part", "weight"), [("tongue", 7.0), ("iris", 5.0), ("brows", 2.0), ("right_hand", 3.0)])
+def test_parts_count_by_their_region(part: str, weight: float):
+    one = _sample(1, "frames", 0)
+    one.parts[:] = 0
+    one.parts[:, 2:5, 2:5] = PART_INDEX[part]
+    given = VideoLossWeights(mouth=7.0, eyes=5.0, face=2.0, hands=3.0)
+    weights = pixel_weights(collate([one]).controls, given)[0, 0, 0]
+    torch.testing.assert_close(weights[3, 3] / weights[12, 12], torch.tensor(weight))
 
 
 def test_the_loss_is_zero_for_the_truth_alone():
@@ -170,7 +184,7 @@ def test_what_a_stage_before_made_lies_between_truth_and_composite():
 def _trainer(corpus: Path, stage: str = "image", **changes) -> VideoTrainer:
     training = replace(TRAINING, **changes)
     torch.manual_seed(0)
-    kind = "clip" if stage == "clip" else "frames"
+    kind = "frames" if training.frames == 1 else "clip"
     return VideoTrainer(VideoNetwork(CONFIG), training, _stream(corpus, kind, training.frames), stage=stage)
 
 
@@ -204,7 +218,7 @@ def test_a_resumed_training_is_the_same(corpus: Path, tmp_path: Path, stage: str
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.parametrize(("stage", "frames"), [("image", 1), ("clip", 3)])
+@pytest.mark.parametrize(("stage", "frames"), [("image", 1), ("clip", 3), ("joint", 3)])
 def test_a_stage_trains_its_own_layers(corpus: Path, stage: str, frames: int):
     trainer = _trainer(corpus, stage, frames=frames)
     with torch.no_grad():
@@ -219,7 +233,7 @@ def test_a_stage_trains_its_own_layers(corpus: Path, stage: str, frames: int):
 
 
 def test_an_unknown_stage_is_refused(corpus: Path):
-    with pytest.raises(ValueError, match=r"stage must be one of image, clip, upscale\. Got 'both'"):
+    with pytest.raises(ValueError, match=r"stage must be one of image, clip, upscale, joint\. Got 'both'"):
         _trainer(corpus, "both")
 
 
@@ -247,8 +261,45 @@ def test_the_command_trains_both_stages_and_goes_on(corpus: Path, tmp_path: Path
     assert {"raw_psnr_full", "ours_psnr_mouth", "ours_ssim_face"} <= set(lines[-1])
     assert len(list((tmp_path / "a" / "pictures").glob("*.png"))) == 3
     start = tmp_path / "a" / "video.safetensors"
-    _run(corpus, tmp_path / "b", clips, "--stage", "clip", "--start", str(start))
+    _run(corpus, tmp_path / "b", clips, "--stage", "clip", "--init", str(start))
     assert load_video_model(tmp_path / "b" / "video.safetensors").config == CONFIG
+
+
+def test_a_checkpoint_is_tuned_as_it_is(corpus: Path, tmp_path: Path):
+    first = tmp_path / "first.safetensors"
+    save_video_model(first, VideoNetwork(CONFIG))
+    config = tmp_path / "tune.json"
+    training = {"steps": 1, "batch": 2, "log_every": 1, "validation_examples": 2, "validation_steps": 1}
+    config.write_text(json.dumps({"training": training}))
+    _run(corpus, tmp_path / "tuned", config, "--stage", "image", "--init", str(first))
+    assert load_video_model(tmp_path / "tuned" / "video.safetensors").config == CONFIG
+    config.write_text(json.dumps({"training": training, "network": {"layers": 2}}))
+    with pytest.raises(InputError, match=r"asks for another network than --init has \(layers\)"):
+        _run(corpus, tmp_path / "other", config, "--stage", "image", "--init", str(first))
+
+
+def test_a_state_goes_on_in_its_own_stage_only(corpus: Path, tmp_path: Path):
+    _trainer(corpus).save(tmp_path / "state.pt")
+    with pytest.raises(InputError, match=r"is of --stage image"):
+        _trainer(corpus, "clip", frames=3).load(tmp_path / "state.pt")
+
+
+def test_less_than_all_controls_can_be_learned_from(corpus: Path):
+    for controls in REDUCTIONS:
+        trainer = _trainer(corpus, controls=controls)
+        validation = Validation(_stream(corpus), examples=2, batch=2, sampler_steps=1, controls=controls)
+        assert math.isfinite(trainer.train_step()["total"])
+        told, _ = validation(trainer.ema, torch.device("cpu"))
+        assert "ours_psnr_mouth" in told
+    with pytest.raises(ValueError, match="controls must be one of keypoints, dense, head"):
+        _trainer(corpus, controls="feet")
+
+
+def test_an_interrupted_log_goes_on_without_what_is_done_again(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n')
+    forget_after(path, 2)
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
 def test_what_cannot_be_trained_is_said(corpus: Path, tmp_path: Path):
@@ -256,14 +307,14 @@ def test_what_cannot_be_trained_is_said(corpus: Path, tmp_path: Path):
     for arguments, message in (
         (("--stage", "image", "--resume"), "There is no .*state.pt to resume from"),
         (("--stage", "upscale"), "--stage upscale does not suit a network of upscale 1"),
-        (("--stage", "clip"), "--stage clip needs several frames"),
+        (("--stage", "joint"), "--stage joint needs several frames"),
         (("--stage", "image", "--device", "abacus"), "--device abacus cannot be used"),
-        (("--stage", "image", "--start", str(tmp_path / "no.safetensors")), "no.safetensors"),
+        (("--stage", "image", "--init", str(tmp_path / "no.safetensors")), "no.safetensors"),
     ):
         with pytest.raises(InputError, match=message):
             _run(corpus, tmp_path / "out", config, *arguments)
     clips = _config(tmp_path / "clip.json", frames=3)
-    with pytest.raises(InputError, match="--stage clip needs --start"):
+    with pytest.raises(InputError, match="--stage clip needs --init"):
         _run(corpus, tmp_path / "out", clips, "--stage", "clip")
 
 
@@ -278,7 +329,8 @@ def test_bad_configurations_are_named(tmp_path: Path, content: str):
 def test_the_shipped_configurations_suit_their_stages():
     folder = Path(__file__).parents[2] / "configs"
     for path in sorted(folder.glob("video_*.json")):
-        training, config = command.read_config(path)
-        stage = "clip" if path.stem.endswith("clip") else "upscale" if config.upscale > 1 else "image"
+        training, settings = command.read_config(path)
+        config = VideoConfig(**settings)
+        several = "clip" if path.stem.endswith("clip") else "joint"
+        stage = several if training.frames > 1 else "upscale" if config.upscale > 1 else "image"
         command.check_stage(stage, config, training)
-        assert config.parts == PARTS

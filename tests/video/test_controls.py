@@ -50,7 +50,7 @@ def test_composite_of_rendered_maps_is_the_carried_photo():
 
 
 def test_refuses_maps_that_lack_one():
-    with pytest.raises(ValueError, match=r"maps must hold dense, parts, warp_flow"):
+    with pytest.raises(ValueError, match=r"maps must hold dense, parts and warp_flow"):
         from_maps(MapFrames(), background=torch.rand(3, 8, 8), reference=torch.rand(3, 8, 8))
 
 
@@ -58,3 +58,19 @@ def test_refuses_shapes_that_do_not_belong_together():
     # Where shapes are checked as types, as in these tests, that check comes first.
     with pytest.raises((ValueError, TypeError), match=r"background"):
         replace(tiny_controls(), background=torch.rand(1, 3, 12, 16))
+
+
+def test_a_person_in_the_colour_of_the_background_is_seen_where_the_maps_tell():
+    background = torch.rand(3, 8, 8)
+    maps = MapFrames(
+        dense=torch.rand(1, 3, 8, 8),
+        parts=torch.zeros(1, 8, 8, dtype=torch.long),
+        warp_flow=background[None].clone(),
+        warp_flow_confidence=torch.rand(1, 8, 8),
+    )
+    alike = from_maps(maps, background=background, reference=background)
+    assert not alike.matte.any()
+    told = from_maps(
+        replace(maps, warp_flow_matte=torch.eye(8)[None] * 0.5), background=background, reference=background
+    )
+    assert torch.equal(told.matte[0, 0, 0], torch.eye(8))

@@ -8,7 +8,7 @@ from tests.video.tiny_video import TinySource, tiny_config, tiny_controls, tiny_
 from vlogger_core.errors import InputError
 from vlogger_core.video.controls import join_frames
 from vlogger_core.video.network import VideoNetwork
-from vlogger_core.video.sampler import SamplerSettings, VideoChunk, frames_of, sample_video
+from vlogger_core.video.sampler import SamplerSettings, VideoChunk, changes_of, frames_of, sample_video
 from vlogger_core.video.sd15 import sd15_config
 
 SETTINGS = SamplerSettings(steps=2)
@@ -89,9 +89,9 @@ def test_a_cascade_runs_piece_by_piece():
     pulled: list[int] = []
 
     def watched() -> Iterator[torch.Tensor]:
-        for frames in frames_of(sample_video(base, small, SETTINGS)):
-            pulled.append(len(frames))
-            yield frames
+        for changes in changes_of(sample_video(base, small, SETTINGS)):
+            pulled.append(len(changes))
+            yield changes
 
     chunks = sample_video(upscaler, large, SETTINGS, previous=watched())
     first = next(chunks)
@@ -100,7 +100,7 @@ def test_a_cascade_runs_piece_by_piece():
     rest = list(chunks)
     assert sum(len(chunk.frames) for chunk in rest) == 6
 
-    whole = torch.cat(list(frames_of(sample_video(base, small, SETTINGS))))
+    whole = torch.cat(list(changes_of(sample_video(base, small, SETTINGS))))
     again = sample_video(upscaler, large, SETTINGS, previous=iter([whole[first.state.done :]]), state=first.state)
     assert torch.equal(torch.cat([c.frames for c in again]), torch.cat([c.frames for c in rest]))
 

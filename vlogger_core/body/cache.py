@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import InputError, ToolError
+from ..file_lock import try_lock, unlock
 from ..progress import Progress
 
 POLL_S = 0.2
@@ -110,7 +111,7 @@ def _run(command: list[str], stderr_path: Path, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _lock(path: Path, progress: Progress) -> Iterator[None]:
-    """Hold an operating-system lock on `path`, which a dying process releases by itself."""
+    """Hold the lock on `path`, once another process has left it."""
     with _usable(path.parent):
         handle = path.open("a+b")
     with handle:
@@ -121,41 +122,12 @@ def _lock(path: Path, progress: Progress) -> Iterator[None]:
         try:
             yield
         finally:
-            _unlock(handle.fileno())
+            unlock(handle.fileno())
 
 
 def _locked(descriptor: int, folder: Path) -> bool:
     """Whether the lock could be had; False while another process holds it."""
     try:
-        return _try_lock(descriptor)
+        return try_lock(descriptor)
     except OSError as error:
         raise ToolError(f"Locking a file in the cache folder {folder} failed: {error}. {_CHOOSE_ANOTHER}") from error
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -12,6 +12,7 @@ from ..names import JOINT_INDEX
 from .face_outlines import EYELIDS, FACE_OVAL, LIPS
 from .landmarks import BODY_POINTS, NUM_HAND_POINTS, PhotoLandmarks
 from .protocol import BodyModel, PosedBody
+from .track_surface import Surface
 from .vertex_points import fingertips, hand_points
 
 FACE_SIGMA, FACE_RHO = 0.02, 0.12
@@ -116,16 +117,21 @@ class FitBody:
     """Vertices of the left and right fingertips, in the order of `FINGERS`."""
     outline: Int[Tensor, " m"] | None = None
     """Vertices that are kept inside the person's matte."""
+    surface: Surface | None = None
+    """Points that a clip's frames show."""
 
     @staticmethod
-    def build(model: BodyModel, outline: Int[Tensor, " m"] | None = None) -> FitBody:
+    def build(model: BodyModel, outline: Int[Tensor, " m"] | None = None, surface: Surface | None = None) -> FitBody:
         tips = fingertips(model)
-        touched = (tips.flatten(), _landmark_vertices(model), *(() if outline is None else (outline,)))
-        return FitBody(model=model, tips=tips, outline=outline)._reduced(torch.cat(touched))
+        more = [] if outline is None else [outline]
+        if surface is not None:
+            more.append(surface.corners.flatten())
+        touched = torch.cat((tips.flatten(), _landmark_vertices(model), *more))
+        return FitBody(model=model, tips=tips, outline=outline, surface=surface)._reduced(touched)
 
     def without_face(self) -> FitBody:
         """Only joints and fingertips, which is all that arms need."""
-        return replace(self, outline=None)._reduced(self.tips.flatten())
+        return replace(self, outline=None, surface=None)._reduced(self.tips.flatten())
 
     def _reduced(self, vertices: Int[Tensor, " n"]) -> FitBody:
         with_vertices = getattr(self.model, "with_vertices", None)
@@ -133,7 +139,9 @@ class FitBody:
             return self
         kept = vertices.unique()
         outline = None if self.outline is None else torch.searchsorted(kept, self.outline)
-        return FitBody(model=with_vertices(kept), tips=torch.searchsorted(kept, self.tips), outline=outline)
+        surface = None if self.surface is None else self.surface.renumbered(kept)
+        tips = torch.searchsorted(kept, self.tips)
+        return FitBody(model=with_vertices(kept), tips=tips, outline=outline, surface=surface)
 
     def face(self, posed: PosedBody) -> Float[Tensor, "t 478 3"]:
         return self.model.face_landmarks(posed.vertices)

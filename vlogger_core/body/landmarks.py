@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -68,6 +68,8 @@ class PhotoLandmarks:
     right_hand: Float[Tensor, "21 3"]
     source: str
     """What found them, for messages and previews."""
+    followed: Float[Tensor, "n 3"] = field(default_factory=lambda: torch.zeros(0, 3))
+    """Points of a clip's reference frame, where this one shows them; `follow.Follower` finds them."""
 
     def __post_init__(self) -> None:
         for name in ("face", "body", "left_hand", "right_hand"):

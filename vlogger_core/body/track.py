@@ -1,7 +1,9 @@
 """The body in every frame of a clip.
 
 One shape and one camera for the clip; poses and expressions "minimising the projection error and the temporal
-difference between consecutive frames" (paper, section 3.1). Frames stream through windows that overlap, each of which
+difference between consecutive frames" (paper, section 3.1). Beside the detected points, whose errors change as a
+person speaks, the picture's own patches are followed from the reference frame (`follow`, `track_surface`), which holds
+head and trunk where they are to a fraction of a pixel. Frames stream through windows that overlap, each of which
 goes on from the last two frames of the one before, so that memory grows only by the motion.
 """
 
@@ -26,14 +28,16 @@ from ..render.raster import rasterise
 from ..threads import one_thread
 from .detect_clip import with_landmarks
 from .fitter import FitSteps, fit_photo
+from .follow import Follower
 from .landmarks import PhotoLandmarks
 from .matte import person_matte
 from .protocol import BodyModel
 from .track_arms import place_arms
 from .track_faces import place_faces
-from .track_motion import PARTS, MotionParts, confidences, to_fit
+from .track_motion import PARTS, MotionParts, confidences, pelvis_of, to_fit
 from .track_person import Person, find_person, key_frames
 from .track_solver import solve
+from .track_surface import Surface, find_surface
 from .track_targets import Apertures, ClipTargets
 from .track_windows import solve_windows
 
@@ -175,8 +179,10 @@ class _Tracker:
             )
         if blank:
             _log.warning("The face is first seen in frame %d: the body stands still before it.", len(blank))
+        follower = Follower(image)
+        points = replace(points, followed=follower.start)
         latest = [image]
-        following = self._latest(stream, latest)
+        following = self._latest(stream, follower, latest)
         first = [points, *islice(following, FIRST_FRAMES - 1)]
         person, apertures = self._person(image.detach().cpu().float().clone(), first)
         reference = person.reference
@@ -206,12 +212,12 @@ class _Tracker:
             yield pair
 
     def _latest(
-        self, stream: Iterator[tuple[Tensor, PhotoLandmarks]], latest: list[Tensor]
+        self, stream: Iterator[tuple[Tensor, PhotoLandmarks]], follower: Follower, latest: list[Tensor]
     ) -> Iterator[PhotoLandmarks]:
         """The landmarks alone; `latest` holds the picture of the last of them."""
         for image, points in self._counted(stream):
             latest[0] = image
-            yield points
+            yield replace(points, followed=follower.follow(image))
 
     def _targets(self, frames: list[PhotoLandmarks], apertures: Apertures, stand_in: PhotoLandmarks) -> ClipTargets:
         return ClipTargets.build(frames, self.model.face_landmark_weight, apertures, stand_in)
@@ -239,7 +245,16 @@ class _Tracker:
             arms=any(_shows_arms(points) for points in first),
             tick=self.report.tick,
         )
-        return self._settled(person, first[:SETTLING], apertures), apertures
+        person = self._settled(person, first[:SETTLING], apertures)
+        return person.on_surface(self._surface(person, first[0]), self.model), apertures
+
+    def _surface(self, person: Person, points: PhotoLandmarks) -> Surface | None:
+        """What of the person lies under the points that are followed from the reference frame."""
+        pelvis, expression = pelvis_of(person.energy, person.reference), person.energy.absolute(person.reference)
+        with torch.no_grad():
+            rest = self.model.rest(person.energy.shape)
+            posed = self.model.pose(rest, person.reference.joint_rotvec, pelvis, expression)
+        return find_surface(self.model, posed, person.energy.camera, points.followed)
 
     def _settled(self, person: Person, first: list[PhotoLandmarks], apertures: Apertures) -> Person:
         """The person with the reference frame solved as all others are, together with some that follow it."""

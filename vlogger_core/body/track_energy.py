@@ -119,12 +119,15 @@ class TrackEnergy:
         """The projection error."""
         body = self.photo.body
         face = self.photo.pixels(body.face(posed), self.fov_deg)
-        cost = targets.face.cost(face) + targets.gaps.cost(face)
+        cost = targets.face.cost(targets.unslid(face, body.surface)) + targets.gaps.cost(face)
         if targets.body.seen:
             cost = cost + targets.body.cost(self.photo.pixels(body.body(posed), self.fov_deg))
         for side, points in (("left", targets.left_hand), ("right", targets.right_hand)):
             if points.seen:
                 cost = cost + points.cost(self.photo.pixels(body.hand(posed, side), self.fov_deg))
+        if body.surface is not None and targets.followed.numel():
+            places = self.photo.pixels(body.surface.points(posed), self.fov_deg)
+            cost = cost + targets.on(body.surface).cost(places)
         return cost
 
     def in_front(self, posed: PosedBody) -> Float[Tensor, "t 2"]:

@@ -106,12 +106,15 @@ def residuals(energy: TrackEnergy, posed: PosedBody, targets: ClipTargets, t: in
     """The weighted errors of the points of frame `t` for many poses."""
     body, fov_deg = energy.photo.body, energy.fov_deg
     face = energy.photo.pixels(body.face(posed), fov_deg)
-    groups = [(targets.face, face)]
+    groups = [(targets.face, targets.unslid(face, body.surface, t))]
     if targets.body.seen:
         groups.append((targets.body, energy.photo.pixels(body.body(posed), fov_deg)))
     for side, points in (("left", targets.left_hand), ("right", targets.right_hand)):
         if points.seen:
             groups.append((points, energy.photo.pixels(body.hand(posed, side), fov_deg)))
+    if body.surface is not None and targets.followed.numel():
+        places = energy.photo.pixels(body.surface.points(posed), fov_deg)
+        groups.append((targets.on(body.surface), places))
     weighted = [(points * (group.weight[t].sqrt() / group.sigma[t])[:, None]).flatten(1) for group, points in groups]
     weighted.append(targets.gaps.measure(face) * targets.gaps.weight[t].sqrt() / targets.gaps.sigma[t])
     return torch.cat(weighted, 1)

@@ -18,13 +18,15 @@ from .expression import MOUTH
 from .fit_energy import HEAD, FitEnergy
 from .fit_priors import expression_sigma
 from .fit_solver import FOV_SCALE_DEG
+from .fit_targets import FitBody
 from .gaze import GAZE_DEG
 from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, PhotoLandmarks
-from .protocol import PosedBody
+from .protocol import BodyModel, PosedBody
 from .track_descent import descend
 from .track_energy import TRUNK, Poses, TrackEnergy, gaze_from_joints, gaze_of, motion_sigma, with_mean_pose
 from .track_faces import place_faces
 from .track_metric import moved, prior_curvature, residuals, slopes, whitening
+from .track_surface import Surface
 from .track_targets import Apertures, ClipTargets
 
 KEY_FRAMES = 8
@@ -44,6 +46,12 @@ class Person:
     energy: TrackEnergy
     reference: Poses
     """One frame."""
+
+    def on_surface(self, surface: Surface | None, model: BodyModel) -> Person:
+        """The person with points of the surface that are followed from the reference frame."""
+        body = FitBody.build(model, surface=surface)
+        photo = replace(self.energy.photo, body=body)
+        return replace(self, energy=replace(self.energy, photo=photo, rest=body.model.rest(self.energy.shape)))
 
     def with_reference(self, poses: Poses) -> Person:
         """The person whose reference frame is this one instead."""

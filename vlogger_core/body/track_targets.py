@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .fit_targets import FitTargets, PointGroup
 from .landmarks import LEFT_IRIS, RIGHT_IRIS, PhotoLandmarks
+from .track_surface import Surface
 
 FACE_RHO = 0.3
 """Where the robust error of a face point levels off, as a share of the eye distance: a mouth opens that far in one
@@ -29,6 +30,8 @@ IRIS_HIDDEN, IRIS_SEEN = 0.6, 0.85
 """Shares of the open eye at which the detector's iris says nothing and at which it counts fully."""
 _IRIS_WEIGHT = 3.0
 """Few points tell the gaze, but precisely."""
+SLIDES = 0.9
+"""How much of what all face points err by together is the detector's, where all followed points are seen."""
 CHIN, CHIN_WEIGHT = (152, 148, 377, 176, 400, 175, 171, 396, 199, 208, 428), 3.0
 """Points that only the jaw moves: lips part without it."""
 
@@ -95,6 +98,8 @@ class ClipTargets:
     body: ClipPoints
     left_hand: ClipPoints
     right_hand: ClipPoints
+    followed: Float[Tensor, "t n 3"]
+    """`PhotoLandmarks.followed`; no points unless all frames have them."""
     frames: tuple[FitTargets, ...]
     """The same, frame by frame."""
     missing: tuple[bool, ...]
@@ -103,6 +108,37 @@ class ClipTargets:
     """Of the right and the left eye, as a share of the open eye; about 1 where nothing is seen."""
     lips_open: Float[Tensor, " t"]
     """As a share of the eye distance."""
+
+    def unslid(
+        self, face: Float[Tensor, "n 478 2"], surface: Surface | None, t: int | None = None
+    ) -> Float[Tensor, "n 478 2"]:
+        """Points of faces without most of what they are all away from the detected ones.
+
+        A detector's face slides over the skin as it speaks, by more than what followed points err.
+
+        Args:
+            t: the frame that all faces are compared with; None for one face a frame.
+        """
+        if surface is None or not self.followed.numel():
+            return face
+        frames = slice(None) if t is None else slice(t, t + 1)
+        weight = self.face.weight[frames, :, None]
+        away = (weight * (face - self.face.xy[frames])).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(
+            min=1e-6
+        )
+        seen = self.followed[frames][:, surface.chosen, 2] @ surface.weight / surface.weight.sum()
+        return face - SLIDES * seen[:, None, None] * away
+
+    def on(self, surface: Surface) -> ClipPoints:
+        """The followed points that lie on a surface."""
+        xy, seen = self.followed[:, surface.chosen].split((2, 1), -1)
+        weight = surface.weight * seen[..., 0]
+        return ClipPoints(
+            xy=xy,
+            weight=weight,
+            sigma=torch.full_like(weight, surface.sigma),
+            rho=torch.full_like(weight[:, :1], surface.rho),
+        )
 
     @property
     def seen(self) -> Bool[Tensor, " t"]:
@@ -147,6 +183,7 @@ class ClipTargets:
             body=ClipPoints.build([one.body for one in targets]),
             left_hand=ClipPoints.build([one.left_hand for one in targets]),
             right_hand=ClipPoints.build([one.right_hand for one in targets]),
+            followed=_together([frame.followed for frame in frames]),
             frames=tuple(targets),
             missing=tuple(missing),
             lids_open=lids_open,
@@ -203,6 +240,12 @@ def _gap(face: Float[Tensor, "t 478 2"], upper: tuple[int, ...], lower: tuple[in
     down = torch.stack((-across[:, 1], across[:, 0]), -1)
     down = torch.nn.functional.normalize(down, dim=-1)
     return ((face[:, list(lower)] - face[:, list(upper)]) * down[:, None]).sum(-1)
+
+
+def _together(followed: Sequence[Float[Tensor, "n 3"]]) -> Float[Tensor, "t n 3"]:
+    if len({len(points) for points in followed}) > 1:
+        return torch.zeros(len(followed), 0, 3)
+    return torch.stack(list(followed))
 
 
 def _filled(

@@ -17,21 +17,24 @@ from ..datatypes import BodyFit, Camera, Motion
 from ..evaluate.random_bodies import EYES_M, random_body
 from ..names import EXPRESSION_INDEX, JOINT_INDEX
 from ..render.camera import window
+from ..render.stage import open_stage
 from .video_backgrounds import draw_background
-from .video_controls import open_stage
 from .video_crop import PairSettings
-from .video_fit_noise import jitter_colours, off_fit, off_motion
-from .video_hair import grow_cloud
+from .video_fit_noise import off_fit, off_motion
+from .video_glasses import put_on_glasses
+from .video_hair import grow_cloud, join_clouds
 from .video_look import Look
 from .video_motions import stillness
 from .video_sample import Sample
 from .video_shading import Drawn, Person, draw_person, expose, with_exposure
-from .video_surface import paint
+from .video_surface import find_places, paint
 
-EYE_DISTANCE = (0.085, 0.20)
+EYE_DISTANCE = (0.07, 0.20)
 """Between the eyes, as a share of the picture's side."""
 WILD_SHARE = 0.7
 """Of the motions, how many go beyond what speech does."""
+INCISORS_SHOWN_M = (0.002, 0.008)
+"""Of the upper ones, below the upper lip."""
 _CLOSED_MOUTHS = 0.65
 
 
@@ -48,8 +51,16 @@ def draw_somebody(
     painted = paint(model, look, texels=max(512, 2 * settings.size), backend=settings.backend)
     strands, finer = (2400, 4) if settings.size <= 128 else (5000, 6)
     hair = grow_cloud(model, rest.vertices, look, painted, strands=strands, finer=finer)
-    drop = float(rng.uniform(0.002, 0.006))
-    return Person(model=model, rest=rest, look=look, painted=painted, hair=hair, tooth_drop_m=drop), shape
+    worn = [cloud for cloud in (hair, put_on_glasses(model, rest.vertices, look)) if cloud is not None]
+    drop = _teeth_drop_m(model, rest.vertices, rng)
+    return Person(model=model, rest=rest, look=look, painted=painted, hair=join_clouds(worn), teeth_drop_m=drop), shape
+
+
+def _teeth_drop_m(model: AnnyBody, rest: Float[Tensor, "v 3"], rng: np.random.Generator) -> tuple[float, float]:
+    """So that the upper incisors reach below where the lips meet, and the lower ones stand behind the lower lip."""
+    places = find_places(model)
+    hidden = float(rest[places.incisors, 1].min() - rest[places.seam, 1].mean())
+    return hidden + float(rng.uniform(*INCISORS_SHOWN_M)), float(rng.uniform(0.0, 0.003))
 
 
 def body_sample(
@@ -74,7 +85,7 @@ def body_sample(
     background = draw_background(rng, size, backdrops)
     first = _draw(person, truth, stillness(), 0, settings)
     person = with_exposure(person, first, person.look.exposure)
-    photo = jitter_colours(_over(first, background, person.exposure), rng)
+    photo = _over(first, background, person.exposure)
     fit = off_fit(replace(truth, image=photo, mask=first.cover), rng)
     stage = open_stage(fit, off_motion(motion, rng), (size, size), backend=settings.backend, warp=settings.warp)
     drawn = (_draw(person, truth, motion, t, settings) for t in range(motion.num_frames))
@@ -92,14 +103,19 @@ def body_sample(
 def _placed(person: Person, shape: Tensor, rng: np.random.Generator, size: int) -> BodyFit:
     """The person before a camera: a pose, an expression, a framing. Its picture is still to be drawn."""
     drawn = random_body(person.model, int(rng.integers(2**31)))
-    expression = drawn.expression.clone()
+    joint_rotvec, expression = drawn.joint_rotvec.clone(), drawn.expression.clone()
+    # Most people face the camera they are photographed by, and both eyes look at one thing.
+    for name in ("neck", "head"):
+        joint_rotvec[JOINT_INDEX[name]] *= float(rng.beta(1.3, 1.3))
+    joint_rotvec[JOINT_INDEX["right_eye_smplhf"]] = joint_rotvec[JOINT_INDEX["left_eye_smplhf"]]
+    lids = float(rng.uniform(0, 0.3))
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
-        expression[EXPRESSION_INDEX[name]] = 0.0
+        expression[EXPRESSION_INDEX[name]] = lids
     if rng.random() < _CLOSED_MOUTHS:
         expression[EXPRESSION_INDEX["jawOpen"]] = 0.0
     fov_deg = FOV_DEG + FOV_SIGMA_DEG * float(np.clip(rng.normal(), -2, 2))
     camera = Camera(fov_deg=fov_deg, width=size, height=size)
-    posed = person.model.pose(person.rest, drawn.joint_rotvec[None], torch.zeros(1, 3), expression[None])
+    posed = person.model.pose(person.rest, joint_rotvec[None], torch.zeros(1, 3), expression[None])
     eyes = posed.joints[0, [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]].mean(0)
     low, high = (math.log(v) for v in EYE_DISTANCE)
     depth = camera.f_px * EYES_M / (size * math.exp(rng.uniform(low, high)))
@@ -108,7 +124,7 @@ def _placed(person: Person, shape: Tensor, rng: np.random.Generator, size: int) 
     return BodyFit(
         model=person.model,
         shape=shape,
-        joint_rotvec=drawn.joint_rotvec,
+        joint_rotvec=joint_rotvec,
         translation=at - eyes,
         expression=expression,
         camera=camera,

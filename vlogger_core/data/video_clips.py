@@ -23,9 +23,9 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..render.raster import rasterise
 from ..render.scene import resize
+from ..render.stage import open_stage
 from ..speech.audio import load_audio
 from ..video.reader import VideoReader
-from .video_controls import open_stage
 from .video_crop import PairSettings
 from .video_curation import Demands, why_not
 from .video_motions import fit_at, join_motions, motion_between

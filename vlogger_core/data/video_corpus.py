@@ -21,8 +21,8 @@ import torch
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..render.raster import BACKENDS, DEFAULT_BACKEND, check_backend
+from ..render.stage import WARPS
 from .video_clips import find_clips
-from .video_controls import WARPS
 from .video_studio import CLIPS_PER_SHARD, FRAMES_PER_SHARD, CorpusSettings, Shard
 
 log = logging.getLogger(__name__)

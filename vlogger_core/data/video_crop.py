@@ -37,14 +37,16 @@ class Crop:
         info: Mapping[str, object],
     ) -> Sample:
         """Join the maps of some frames with their truth, cropped."""
-        dense, parts, warp, valid = maps.dense, maps.parts, maps.warp_flow, maps.warp_flow_confidence
-        if dense is None or parts is None or warp is None or valid is None:
-            raise ValueError("maps must hold dense, parts and warp_flow. Got others.")
+        dense, parts, warp = maps.dense, maps.parts, maps.warp_flow
+        valid, matte = maps.warp_flow_confidence, maps.warp_flow_matte
+        if dense is None or parts is None or warp is None or valid is None or matte is None:
+            raise ValueError("maps must hold dense, parts and warp_flow with its confidence and matte. Got others.")
         top, left = self._corner(rng, parts)
         part = (..., slice(top, top + self.side), slice(left, left + self.side))
         return Sample(
             target=target[part],
             warp=warp[part],
+            matte=matte[part],
             valid=valid[part],
             dense=dense[part],
             parts=parts[part],
@@ -77,4 +79,4 @@ class PairSettings:
     backend: str
     """The rasteriser, one of `render.raster.BACKENDS`."""
     warp: str
-    """One of `video_controls.WARPS`."""
+    """One of `render.stage.WARPS`."""

@@ -17,7 +17,7 @@ from ..rotation import compose_rotvec
 
 SHAPE_SHARE = 0.10
 """Of the shape prior's spread."""
-HEAD_DEG, TRUNK_DEG, ARM_DEG, FINGER_DEG = 0.8, 1.0, 2.5, 5.0
+HEAD_DEG, TRUNK_DEG, ARM_DEG, FINGER_DEG = 0.8, 1.0, 1.5, 5.0
 EXPRESSION = 0.025
 PLACE_M, DEPTH_SHARE = 0.0012, 0.004
 """Across the view; along it, of the distance."""
@@ -32,14 +32,23 @@ def off_fit(fit: BodyFit, rng: np.random.Generator) -> BodyFit:
     depth = float(-fit.translation[2])
     place = rng.normal(0, 1, 3) * (PLACE_M, PLACE_M, DEPTH_SHARE * depth)
     expression = fit.expression + torch.from_numpy(rng.normal(0, EXPRESSION, 52)).float()
-    return replace(
+    found = replace(
         fit,
         shape=fit.shape + off,
         joint_rotvec=compose_rotvec(fit.joint_rotvec, _turns(rng)),
-        translation=fit.translation + torch.from_numpy(place).float(),
         expression=expression.clamp(0, 1),
         mask=_off_matte(fit.mask, rng),
     )
+    # Whatever else is wrong, an estimator sees where the face is.
+    shift = _face(fit) - _face(found) + torch.from_numpy(place).float()
+    return replace(found, translation=found.translation + shift)
+
+
+def _face(fit: BodyFit) -> Float[Tensor, "3"]:
+    """Middle of the face's landmarks in the world."""
+    rest = fit.model.rest(fit.shape)
+    posed = fit.model.pose(rest, fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
+    return fit.model.face_landmarks(posed.vertices)[0].mean(0)
 
 
 def off_motion(motion: Motion, rng: np.random.Generator) -> Motion:
@@ -76,11 +85,3 @@ def _off_matte(mask: Float[Tensor, "h w"], rng: np.random.Generator) -> Float[Te
     if kind < 0.4:
         return 1 - box_max(1 - mask[None], one, one)[0]
     return box_blur(mask[None], 1)[0] if kind < 0.7 else mask
-
-
-def jitter_colours(picture: Float[Tensor, "3 h w"], rng: np.random.Generator) -> Float[Tensor, "3 h w"]:
-    """The same picture from another moment's exposure and white balance, in half of the cases."""
-    if rng.random() < 0.5:
-        return picture
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.025) + rng.normal(0, 0.01, 3))).float()
-    return (picture.clamp(min=1e-4) ** float(np.exp(rng.normal(0, 0.03))) * gain[:, None, None]).clamp(0, 1)

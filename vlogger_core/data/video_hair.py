@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,11 @@ def grow_cloud(
     if look.beard == 1.0:
         points, depth = _beard(model, rest, look, painted, int(_BEARD_SHARE * strands), rng)
         clouds.append(_cloud(points, depth, torch.ones(points.shape[:2]), look, finer, rng))
+    return join_clouds(clouds)
+
+
+def join_clouds(clouds: Sequence[HairCloud]) -> HairCloud | None:
+    """Several as one; None of none."""
     if not clouds:
         return None
     return HairCloud(**{name: torch.cat([getattr(c, name) for c in clouds]) for name in HairCloud.__dataclass_fields__})
@@ -211,7 +217,7 @@ def _cloud(
     tangents = F.normalize(torch.cat((step, step[:, -1:]), 1), dim=-1, eps=1e-9)
     share = (torch.arange(finer) / finer)[None, None, :, None]
     base = torch.tensor(look.character.hair)
-    tone = torch.from_numpy(rng.normal(0, 0.18, (strands, 1)).astype(np.float32))
+    tone = torch.from_numpy(rng.normal(0, 0.10, (strands, 1)).astype(np.float32))
     streak = NoiseField(look.character.seed + 41)(points[:, 0], 0.008, 2)
     albedo = base * torch.exp(tone + 0.22 * streak) * (0.45 + 0.55 * depth[:, None])
     per_point = (strands, nodes - 1, finer)

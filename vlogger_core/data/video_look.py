@@ -14,6 +14,7 @@ HAIR_STYLES: dict[str, float] = {"bald": 0.07, "buzz": 0.10, "crop": 0.33, "long
 """And how often each is drawn."""
 GARMENTS: dict[str, float] = {"crew": 0.35, "vneck": 0.2, "turtleneck": 0.1, "shirt": 0.15, "jacket": 0.2}
 PATTERNS: dict[str, float] = {"plain": 0.5, "heather": 0.2, "stripes": 0.12, "pinstripes": 0.08, "plaid": 0.1}
+GLASSES_SHARE = 0.2
 SLEEVES_M: dict[str, float] = {"none": 0.185, "short": 0.26, "long": 0.425}
 """How far from the body's middle the sleeve ends on the template, whose arms stand off by 45 degrees."""
 
@@ -43,6 +44,8 @@ class Look:
     hair_wave_m: float
     beard: float
     """0 none, 0.5 stubble, 1 full."""
+    glasses: RGB | None
+    """Colour of the rims; None for those who wear none."""
     garment: str
     pattern: str
     sleeve_m: float
@@ -56,7 +59,7 @@ class Look:
     """Light from above that comes from everywhere."""
     ground: RGB
     exposure: float
-    """What the face's mean brightness is brought to, sRGB."""
+    """What the mean brightness of the person's brighter half is brought to, sRGB."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, female: float) -> Look:
@@ -77,6 +80,7 @@ class Look:
             hair_part_m=float(rng.uniform(-0.035, 0.035)),
             hair_wave_m=float(rng.uniform(0, 0.008) * (rng.random() < 0.6)),
             beard=0.0 if rng.random() < 0.45 + 0.9 * female else float(rng.choice([0.35, 0.6, 1.0])),
+            glasses=_rims(rng) if rng.random() < GLASSES_SHARE else None,
             garment=garment,
             pattern=str(rng.choice(list(PATTERNS), p=_odds(PATTERNS))),
             sleeve_m=SLEEVES_M[sleeve],
@@ -86,13 +90,13 @@ class Look:
             lights=lights,
             sky=sky,
             ground=ground,
-            exposure=float(rng.uniform(0.40, 0.66)),
+            exposure=float(rng.uniform(0.42, 0.70)),
         )
 
     def relit(self, rng: np.random.Generator) -> Look:
         """The same person in another light."""
         lights, sky, ground = _lights(rng)
-        return replace(self, lights=lights, sky=sky, ground=ground, exposure=float(rng.uniform(0.40, 0.66)))
+        return replace(self, lights=lights, sky=sky, ground=ground, exposure=float(rng.uniform(0.42, 0.70)))
 
 
 def _styles(female: float) -> dict[str, float]:
@@ -129,6 +133,13 @@ def _character(rng: np.random.Generator) -> CharacterConfig:
             drawn, hair=(float(rng.uniform(0.4, 0.58)), float(rng.uniform(0.26, 0.40)), float(rng.uniform(0.1, 0.2)))
         )
     return drawn
+
+
+def _rims(rng: np.random.Generator) -> RGB:
+    """Black, brown, or bright as metal."""
+    rims = ((0.012, 0.012, 0.014), (0.09, 0.035, 0.015), (0.20, 0.19, 0.19), (0.26, 0.17, 0.06))
+    red, green, blue = rims[int(rng.choice(4, p=(0.45, 0.25, 0.2, 0.1)))]
+    return red, green, blue
 
 
 def _cloth(rng: np.random.Generator) -> RGB:

@@ -23,10 +23,10 @@ from ..render.scene import resize
 
 log = logging.getLogger(__name__)
 
-PHOTO_SIDE = 640
+PHOTO_SIDE = 1024
 """Pixels of the shorter side that photos are fitted at and taken from."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-_VERSION = "1"
+_VERSION = "2"
 _TENSORS = ("shape", "joint_rotvec", "translation", "expression", "image", "mask")
 
 

@@ -30,6 +30,8 @@ class Sample:
     target: Float[Tensor, "t 3 h w"]
     warp: Float[Tensor, "t 3 h w"]
     """As `ControlFrames.warp`."""
+    matte: Float[Tensor, "t h w"]
+    """How much of each pixel of `warp` shows the person."""
     valid: Float[Tensor, "t h w"]
     dense: Float[Tensor, "t 3 h w"]
     parts: Int[Tensor, "t h w"]
@@ -47,6 +49,7 @@ class Sample:
             "json": json.dumps({"kind": self.kind, "frames": len(self.target), **self.info}).encode(),
             "target.png": _picture(self.target),
             "warp.png": _picture(self.warp),
+            "matte.png": _png(_levels(self.matte, 255).reshape(-1, self.matte.shape[-1])),
             "valid.png": _png(_levels(self.valid, 255).reshape(-1, self.valid.shape[-1])),
             "dense.png": _picture(self.dense, DEEP),
             "parts.png": _png(self.parts.byte().numpy().reshape(-1, self.parts.shape[-1])),
@@ -70,6 +73,7 @@ class Sample:
             sample = cls(
                 target=_frames(files["target.png"], count),
                 warp=_frames(files["warp.png"], count),
+                matte=_frames(files["matte.png"], count)[:, 0],
                 valid=_frames(files["valid.png"], count)[:, 0],
                 dense=_frames(files["dense.png"], count),
                 parts=rearrange(torch.from_numpy(_read(files["parts.png"])), "(t h) w -> t h w", t=count).short(),
@@ -85,7 +89,7 @@ class Sample:
         size = sample.target.shape[-2:]
         if any(
             getattr(sample, name).shape[-2:] != size
-            for name in ("warp", "valid", "dense", "parts", "background", "reference")
+            for name in ("warp", "matte", "valid", "dense", "parts", "background", "reference")
         ):
             raise InputError(f"{name} has pictures of several sizes: make the corpus anew.")
         return sample

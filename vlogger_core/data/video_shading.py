@@ -24,11 +24,13 @@ from .video_surface import Painted, Places, find_places
 _IRIS_M = 0.0060
 _SHADOW_TEXELS, _SHADOW_M, _SHADOW_FAR_M = 192, 0.48, 20.0
 _BIAS_M = 0.010
+_CLOSING = 1.8
+"""Hair on this part of a neighbourhood, as its reciprocal, hides what is behind it."""
 _TEETH_M = (0.0, 0.0085, 0.0150, 0.0225, 0.0290)
 """Gaps between the teeth, metres from the middle."""
 _FLESH = {"mouth_cavity": (0.11, 0.016, 0.014), "tongue": (0.42, 0.12, 0.11)}
 _TEETH, _GUMS = (0.72, 0.62, 0.47), (0.38, 0.11, 0.10)
-_EYE_WHITE = (0.56, 0.52, 0.48)
+_EYE_WHITE = (0.46, 0.42, 0.385)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +42,9 @@ class Person:
     look: Look
     painted: Painted
     hair: HairCloud | None
-    tooth_drop_m: float
-    """How much lower the upper teeth stand than the mesh has them, which shows none of them in speech."""
+    """With the glasses."""
+    teeth_drop_m: tuple[float, float]
+    """How much lower the upper and the lower teeth stand than the mesh has them, which shows the wrong ones."""
     exposure: float = 1.0
 
 
@@ -108,10 +111,16 @@ def draw_person(
 
 
 def _teeth_lowered(person: Person, vertices: Tensor, places: Places) -> Tensor:
-    upper, lower = vertices[places.upper_teeth].mean(0), vertices[places.lower_teeth].mean(0)
     moved = vertices.clone()
-    moved[places.upper_teeth] += person.tooth_drop_m * F.normalize(lower - upper, dim=0)
+    for teeth, drop_m in zip((places.upper_teeth, places.lower_teeth), person.teeth_drop_m, strict=True):
+        moved[teeth] -= drop_m * _turn(person.rest.vertices[teeth], vertices[teeth])[:, 1]
     return moved
+
+
+def _turn(before: Float[Tensor, "n 3"], after: Float[Tensor, "n 3"]) -> Float[Tensor, "3 3"]:
+    """The rotation that brings points nearest to others (Kabsch)."""
+    u, _, vh = torch.linalg.svd((after - after.mean(0)).T @ (before - before.mean(0)))
+    return u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.det(u @ vh).sign())])) @ vh
 
 
 def _mouth(
@@ -130,9 +139,10 @@ def _mouth(
         if name == "teeth":
             x, y = local[at, 0].abs(), local[at, 1]
             gap = (x[:, None] - torch.tensor(_TEETH_M)).abs().amin(1)
-            albedo[at] *= (1 - 0.45 * torch.exp(-((gap / 0.0006) ** 2)))[:, None]
-            root = (y - y.mean()).abs() if len(y) > 1 else torch.zeros_like(y)
-            gums = smoothstep(0.0115, 0.0135, root)
+            albedo[at] *= (1 - 0.25 * torch.exp(-((gap / 0.0006) ** 2)))[:, None]
+            upper, lower = find_places(model).bite
+            root = torch.where(y > (upper + lower) / 2, y - upper, lower - y)
+            gums = smoothstep(0.0085, 0.0100, root)
             albedo[at] = torch.lerp(albedo[at], torch.tensor(_GUMS).expand(len(at), 3), gums[:, None])
         behind = (-position[at, 2] - front).clamp(min=0)
         dim[at] = 0.14 + 0.86 * torch.exp(-behind / 0.022)
@@ -175,8 +185,7 @@ def _carried(person: Person, vertices: Tensor, places: Places) -> _PosedHair | N
     turns, moved = [], []
     for index in (places.scalp, places.chest):
         before, after = rest[index], vertices[index]
-        u, _, vh = torch.linalg.svd((after - after.mean(0)).T @ (before - before.mean(0)))
-        turn = u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.det(u @ vh).sign())])) @ vh
+        turn = _turn(before, after)
         turns.append(turn)
         moved.append((hair.points - before.mean(0)) @ turn.T + after.mean(0))
     share = hair.head_share[:, None]
@@ -277,7 +286,13 @@ def _splat(hair: _PosedHair, look: Look, camera: Camera, blocked: Tensor, pictur
         bright = 0.02 * torch.exp(-((middle + 0.06) ** 2) / 0.011)[:, None]
         bright = bright + 0.35 * albedo * torch.exp(-((middle - 0.09) ** 2) / 0.045)[:, None]
         total = total + (matte + bright * gloss * sine[:, None]) * colour
-    picture[pixel], cover[pixel] = total, 1.0
+    # Spread over the neighbours, so that locks close and no strand stands out as a row of dots.
+    layer = torch.zeros(camera.width * camera.height, 4)
+    layer[pixel] = torch.cat((total, torch.ones(len(pixel), 1)), 1)
+    wide = F.avg_pool2d(layer.T.reshape(1, 4, camera.height, camera.width), 3, 1, 1)[0].flatten(1).T
+    own, share = wide[:, :3] / wide[:, 3:].clamp(min=1e-6), (_CLOSING * wide[:, 3]).clamp(max=1)
+    picture.lerp_(own, share[:, None])
+    torch.maximum(cover, share, out=cover)
 
 
 def _averaged(picture: Tensor, cover: Tensor, size: tuple[int, int], supersampling: int) -> Drawn:
@@ -289,10 +304,15 @@ def _averaged(picture: Tensor, cover: Tensor, size: tuple[int, int], supersampli
 
 
 def with_exposure(person: Person, drawn: Drawn, wanted: float) -> Person:
-    """The person exposed so that what `drawn` shows of them has the mean brightness `wanted`, sRGB."""
+    """The person exposed so that the brighter half of what `drawn` shows of them has the brightness `wanted`, sRGB.
+
+    As cameras do it: a dark jacket must not wash out the face.
+    """
     shown = drawn.light[:, drawn.cover > 0.9]
     if shown.shape[1] < 16:
         return person
+    luma = shown.mean(0)
+    shown = shown[:, luma >= luma.median()]
     exposure = 1.0
     for _ in range(6):
         exposure *= (wanted / float(expose(shown, exposure).mean())) ** 1.6

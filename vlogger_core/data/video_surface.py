@@ -29,6 +29,8 @@ LOWEST_M = -0.62
 """Nothing further below the eyes is painted: it is in no picture."""
 EDGE_M = 0.0015
 """Half the width of the seam between cloth and skin."""
+INCISORS_M = 0.008
+"""They reach this far to either side of the middle."""
 LID_M = 0.0016
 """What of the lids is nearer to the eyeball than this is their edge."""
 
@@ -53,6 +55,12 @@ class Places:
     """Vertices that the upper trunk carries."""
     upper_teeth: Int[Tensor, " u"]
     lower_teeth: Int[Tensor, " w"]
+    bite: tuple[float, float]
+    """Heights of the edges of the upper and of the lower incisors, in `local`'s frame."""
+    incisors: Int[Tensor, " i"]
+    """Of the upper jaw."""
+    seam: Int[Tensor, " m"]
+    """Where the lips meet before the incisors."""
 
 
 @lru_cache(maxsize=1)
@@ -79,8 +87,13 @@ def find_places(model: AnnyBody) -> Places:
     away = torch.stack([(local[lids] - centre).norm(dim=1) - radius for centre in centres]).amin(0)
     lid_edge = torch.zeros(len(local))
     lid_edge[lids] = smoothstep(2 * LID_M, LID_M, away)
-    teeth = model.faces[model.face_parts == PART_INDEX["teeth"]].unique()
+    teeth, lips, inside = (
+        model.faces[model.face_parts == PART_INDEX[name]].unique() for name in ("teeth", "lips", "mouth_cavity")
+    )
     upper = local[teeth, 1] > local[teeth, 1].mean()
+    front = local[:, 0].abs() < INCISORS_M
+    incisors, below = (some[front[some]] for some in (teeth[upper], teeth[~upper]))
+    seam = lips[torch.isin(lips, inside) & front[lips]]
     is_skin = torch.zeros(len(local), dtype=torch.bool)
     is_skin[model.faces[(model.face_parts == PART_INDEX["head"]) | (model.face_parts == PART_INDEX["body"])]] = True
     x, y, _ = local.unbind(1)
@@ -95,6 +108,9 @@ def find_places(model: AnnyBody) -> Places:
         chest=(is_skin & (y < -0.19) & (y > -0.36) & (x.abs() < 0.12)).nonzero()[:, 0],
         upper_teeth=teeth[upper],
         lower_teeth=teeth[~upper],
+        bite=(float(local[incisors, 1].min()), float(local[below, 1].max())),
+        incisors=incisors,
+        seam=seam,
     )
 
 
@@ -163,7 +179,7 @@ def _skin(local: Tensor, uv: Tensor, look: Look, scalp_field: NoiseField) -> tup
     skin = paint_skin(local, uv, scalp, look.character)
     hair = torch.tensor(look.character.hair)
     fine = NoiseField(look.character.seed + 81)(local * torch.tensor([1.0, 0.35, 1.0]), 0.0012)[:, 0]
-    brows = (0.85 * brow_shadow(local) * (0.75 + 0.5 * fine)).clamp(0, 1)
+    brows = (0.85 * brow_shadow(local) * (0.9 + 0.25 * fine)).clamp(0, 1)
     albedo = torch.lerp(skin.albedo, (0.3 * hair).expand_as(skin.albedo), brows[:, None])
     stubble = (beard_region(local) * look.beard * (0.6 + 0.5 * fine)).clamp(0, 1)
     return torch.lerp(albedo, 0.35 * hair + 0.15 * albedo, 0.8 * stubble[:, None]), skin.gloss

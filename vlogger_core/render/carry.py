@@ -292,3 +292,13 @@ def compose(carrier: Carrier, carried: Carried) -> Float[Tensor, "3 h w"]:
             behind = flat.index_select(1, seen.pixels) * (1 - matte.clamp(0, 1))
             flat.index_copy_(1, seen.pixels, behind.add_(colour).clamp_(0, 1))
     return flat.view_as(carrier.backdrop)
+
+
+def carried_matte(carrier: Carrier, carried: Carried) -> Float[Tensor, "h w"]:
+    """How much of each pixel of a composed frame shows the person, not the backdrop."""
+    clear = torch.ones_like(carrier.backdrop[0]).flatten()
+    for layer, seen in ((carried.body, carried.body_at), (carried.limbs, carried.limbs_at)):
+        if layer is not None and seen is not None:
+            left = clear.index_select(0, seen.pixels) * (1 - layer[:, 3].clamp(0, 1))
+            clear.index_copy_(0, seen.pixels, left)
+    return (1 - clear).view_as(carrier.backdrop[0])

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .carry import Carried, Carrier
+from .carry import Carried, Carrier, carried_matte
 from .fill import box_blur
 
 REACH = 0.12
@@ -30,9 +30,5 @@ def confidence(carrier: Carrier, carried: Carried) -> Float[Tensor, "h w"]:
     person = grid.grow(near).flatten()
     shown = frame.in_photo.seen & ~carrier.is_inner.index_select(0, frame.face_id)
     person.index_copy_(0, frame.pixels, shown * surface.weight.clamp(min=GRAZING))
-    clear = torch.ones_like(person)
-    for layer, seen in ((carried.body, carried.body_at), (carried.limbs, carried.limbs_at)):
-        if layer is not None and seen is not None:
-            left = clear.index_select(0, seen.pixels) * (1 - layer[:, 3].clamp(0, 1))
-            clear.index_copy_(0, seen.pixels, left)
-    return torch.lerp(person, 1 - carrier.painted.flatten(), clear).clamp(0, 1).reshape(scene.size)
+    person, certain = person.reshape(scene.size), 1 - carrier.painted
+    return torch.lerp(certain, person, carried_matte(carrier, carried)).clamp(0, 1)

@@ -20,6 +20,7 @@ from .joint_parts import joint_weights
 from .posed import PosedFrame, pose_body, pose_frame
 from .raster import DEFAULT_BACKEND, NEAR
 from .scene import open_scene, sample
+from .view import View
 from .visibility import vertex_normals
 
 MAPS: tuple[str, ...] = (
@@ -40,8 +41,9 @@ class ControlMaps:
     Memory: what one call returns, never more. Each frame is rasterised once, every map is an interpolation of it.
 
     Args:
-        size: (h, w), by default the photo's. The view is always the photo's: a size of another aspect ratio is an
-            error, but for the up to 4 % that rounding to multiples of 8, 16 or 32 takes, which stretch the view.
+        size: (h, w), by default the photo's. A size of another aspect ratio is an error, but for the up to 4 % that
+            rounding to multiples of 8, 16 or 32 takes, which stretch the view.
+        view: what of the photo is seen, by default all of it.
         backend: the rasteriser, one of `raster.BACKENDS`.
         progress: called while the photo is prepared, which takes seconds at large sizes.
 
@@ -55,11 +57,13 @@ class ControlMaps:
         motion: Motion,
         size: tuple[int, int] | None = None,
         *,
+        view: View | None = None,
         backend: str = DEFAULT_BACKEND,
         progress: Progress = silent,
     ) -> None:
         self.scene = aside(
-            lambda _: open_scene(fit, motion, size, backend=backend), lambda: progress(0, motion.num_frames)
+            lambda _: open_scene(fit, motion, size, view=view, backend=backend),
+            lambda: progress(0, motion.num_frames),
         )
         self.fit = fit
         self.motion = motion

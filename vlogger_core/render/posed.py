@@ -12,7 +12,6 @@ from torch import Tensor
 from ..body.expression import pose_at
 from ..datatypes import Motion
 from ..errors import InputError
-from .camera import window
 from .raster import NEAR, Raster, blend, rasterise
 from .scene import Scene
 from .visibility import InPhoto, find_in_photo
@@ -97,8 +96,7 @@ def pose_body(scene: Scene, motion: Motion, t: int) -> tuple[Float[Tensor, "v 3"
             "where the person stands in the photo: check its unit, or use a motion that was made for a body of this "
             "size."
         )
-    vertices, joints = (window(p[0], scene.fit.camera, size=scene.size)[0] for p in (posed.vertices, posed.joints))
-    return vertices, joints
+    return scene.seen(posed.vertices[0]), scene.seen(posed.joints[0])
 
 
 def reference_frame(scene: Scene) -> PosedFrame:

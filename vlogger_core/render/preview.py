@@ -11,7 +11,7 @@ from torch import Tensor
 from ..datatypes import BodyFit, Motion
 from ..progress import Progress, silent
 from .ahead import Poll, aside, frames_at_once, in_order
-from .carry import Carrier, carry, compose, open_carrier
+from .carry import Carried, Carrier, carry, compose, open_carrier
 from .eyes import Eyes, open_eyes, paint_eyes
 from .mouth import Mouth, draw_mouth, open_mouth
 from .posed import PosedFrame, pose_frame
@@ -64,10 +64,14 @@ class Previewer:
         """The finished picture of a frame. `poll` is called between the steps."""
         carried = carry(self.carrier, frame, poll)
         poll()
-        carried = replace(carried, body=paint_eyes(self.eyes, carried))
-        picture = compose(self.carrier, carried)
+        return self.finish(carried, poll)
+
+    def finish(self, carried: Carried, poll: Poll = lambda: None) -> Float[Tensor, "3 h w"]:
+        """The finished picture of a photo that was carried along."""
+        painted = replace(carried, body=paint_eyes(self.eyes, carried))
+        picture = compose(self.carrier, painted)
         poll()
-        return draw_mouth(self.mouth, picture, frame, self.carrier.visibility)
+        return draw_mouth(self.mouth, picture, carried.surface.frame, self.carrier.visibility)
 
 
 def open_previewer(carrier: Carrier, poll: Poll = lambda: None) -> Previewer:

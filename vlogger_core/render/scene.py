@@ -16,6 +16,7 @@ from ..errors import InputError
 from .camera import window
 from .fill import box_max
 from .raster import DEFAULT_BACKEND, Raster, rasterise
+from .view import View, cut
 
 MIN_SIDE, MAX_SIDE = 16, 8192
 MAX_STRETCH = 0.04
@@ -29,6 +30,8 @@ class Scene:
     fit: BodyFit
     size: tuple[int, int]
     """(h, w)"""
+    view: View
+    """What of the photo it shows."""
     camera: Camera
     """Of that size."""
     rest: RestBody
@@ -48,32 +51,36 @@ class Scene:
         """Of the reference pose, the largest of 3 x 3: a point on a slope is not hidden by its own neighbour."""
         return box_max(self.raster.depth.clamp(max=1e4)[None], (1, 1), (1, 1))[0]
 
+    def seen(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
+        """World points in the space of the scene's camera."""
+        return _seen(points, self.fit, self.view, self.size)[0]
+
 
 def open_scene(
-    fit: BodyFit, motion: Motion, size: tuple[int, int] | None = None, *, backend: str = DEFAULT_BACKEND
+    fit: BodyFit,
+    motion: Motion,
+    size: tuple[int, int] | None = None,
+    *,
+    view: View | None = None,
+    backend: str = DEFAULT_BACKEND,
 ) -> Scene:
     """Prepare a fit and a motion for rendering at `size` (h, w), by default the photo's own.
 
-    The view is the photo's. A size whose aspect ratio differs from the photo's by up to 4 % (rounding to multiples
-    of 8, 16, 32) is filled by stretching the view that little; the photo, its matte and every map stay aligned.
+    A size whose aspect ratio differs from the photo's by up to 4 % (rounding to multiples of 8, 16, 32) is filled by
+    stretching the view that little; the photo, its matte and every map stay aligned.
 
     Args:
+        view: what of the photo is seen, by default all of it. Beyond the photo its border is continued.
         backend: the rasteriser, one of `raster.BACKENDS`.
 
     Raises:
         InputError: if the aspect ratio differs by more, the size is outside 16 to 8192, the motion has no frames or
             moves joints that the body lacks, or the rasteriser cannot be used (see `raster.rasterise`).
     """
-    photo_h, photo_w = fit.image.shape[-2:]
-    h, w = size or (photo_h, photo_w)
-    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (h, w)):
-        raise InputError(f"The picture must be {MIN_SIDE} to {MAX_SIDE} pixels on each side. Got {w} x {h}.")
-    if not keeps_shape((h, w), (photo_h, photo_w)):
-        fitting = round(h * photo_w / photo_h)
-        raise InputError(
-            f"The size {w} x {h} has another shape than the photo ({photo_w} x {photo_h}). Ask for {fitting} x {h}, "
-            "or crop the photo to the shape you want before the body is fitted."
-        )
+    photo_size = (fit.image.shape[-2], fit.image.shape[-1])
+    size = size or photo_size
+    if view is None:
+        check_size(size, photo_size)
     if motion.num_frames == 0:
         raise InputError("The motion has no frames. Make one from at least one frame of speech.")
     num_joints = fit.joint_rotvec.shape[0]
@@ -84,20 +91,41 @@ def open_scene(
         )
     rest = fit.model.rest(fit.shape)
     posed = fit.model.pose(rest, fit.joint_rotvec[None], fit.translation[None], fit.expression[None])
-    vertices, camera = window(posed.vertices[0], fit.camera, size=(h, w))
-    joints, _ = window(posed.joints[0], fit.camera, size=(h, w))
+    photo, matte = fit.image, fit.mask[None]
+    photo, matte = (resize(x, size) if view is None else cut(x, view, size) for x in (photo, matte))
+    view = view or View.whole(photo_size)
+    vertices, camera = _seen(posed.vertices[0], fit, view, size)
+    joints, _ = _seen(posed.joints[0], fit, view, size)
     return Scene(
         fit=fit,
-        size=(h, w),
+        size=size,
+        view=view,
         camera=camera,
         rest=rest,
         vertices=vertices,
         joints=joints,
         raster=rasterise(vertices, fit.model.faces, camera, backend=backend),
-        photo=channels_together(resize(fit.image, (h, w)).clamp(0, 1)),
-        matte=resize(fit.mask[None], (h, w))[0].clamp(0, 1),
+        photo=channels_together(photo.clamp(0, 1)),
+        matte=matte[0].clamp(0, 1),
         backend=backend,
     )
+
+
+def check_size(size: tuple[int, int], photo_size: tuple[int, int]) -> None:
+    """Refuse a size (h, w) at which a photo cannot be shown.
+
+    Raises:
+        InputError: if its shape differs from the photo's by more than `MAX_STRETCH`, or it is outside 16 to 8192.
+    """
+    (h, w), (photo_h, photo_w) = size, photo_size
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
+        raise InputError(f"The picture must be {MIN_SIDE} to {MAX_SIDE} pixels on each side. Got {w} x {h}.")
+    if not keeps_shape(size, photo_size):
+        fitting = round(h * photo_w / photo_h)
+        raise InputError(
+            f"The size {w} x {h} has another shape than the photo ({photo_w} x {photo_h}). Ask for {fitting} x {h}, "
+            "or crop the photo to the shape you want before the body is fitted."
+        )
 
 
 def keeps_shape(size: tuple[int, int], photo_size: tuple[int, int]) -> bool:
@@ -105,6 +133,12 @@ def keeps_shape(size: tuple[int, int], photo_size: tuple[int, int]) -> bool:
     (h, w), (photo_h, photo_w) = size, photo_size
     stretch = (w / h) / (photo_w / photo_h)
     return max(stretch, 1 / stretch) <= 1 + MAX_STRETCH
+
+
+def _seen(
+    points: Float[Tensor, "*n 3"], fit: BodyFit, view: View, size: tuple[int, int]
+) -> tuple[Float[Tensor, "*n 3"], Camera]:
+    return window(points, fit.camera, left=view.left, top=view.top, width=view.width, height=view.height, size=size)
 
 
 def resize(image: Float[Tensor, "c _ _"], size: tuple[int, int]) -> Float[Tensor, "c h w"]:

@@ -7,16 +7,16 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from ..devices import usable_device
 from ..errors import InputError
 from ..motion.checkpoint import load_motion_model, save_motion_model
 from ..motion.network import SAMPLING_SETTINGS, MotionConfig
 from ..threads import limit_threads
+from .curves import Curves, forget_after, open_curves
 from .motion_data import MotionWindows, load_windows
 from .motion_loss import LossWeights
 from .motion_trainer import MotionTrainer, MotionTraining
@@ -25,13 +25,6 @@ log = logging.getLogger(__name__)
 
 _OF_THE_DATA = ("feature_kind", "feature_dim", "fps", "joint_names")
 """What the corpus decides about the network."""
-
-
-@runtime_checkable
-class Curves(Protocol):
-    """Where a figure of a step is drawn, such as TensorBoard's SummaryWriter."""
-
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
 
 
 def train(
@@ -59,7 +52,7 @@ def train(
                 curves.add_scalar(name, value, trainer.step)
 
     held_out = None if validation is None else trainer.validation_batch(validation)
-    _forget_after(out / "log.jsonl", trainer.step)
+    forget_after(out / "log.jsonl", trainer.step)
     started, first = time.monotonic(), trainer.step
     last = training.steps if until is None else min(until, training.steps)
     while trainer.step < last:
@@ -78,13 +71,6 @@ def train(
                 tell(trainer.validate(held_out))
             trainer.save(out / "state.pt")
             save_motion_model(out / "motion.safetensors", trainer.ema)
-
-
-def _forget_after(path: Path, step: int) -> None:
-    """Drop the lines of a log that a run wrote after the state it now goes on from."""
-    if path.is_file():
-        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def read_config(path: Path) -> tuple[MotionTraining, dict[str, Any]]:
@@ -158,7 +144,7 @@ def run(args: argparse.Namespace) -> None:
         if args.resume:
             trainer.load(state)
         log.info("training %s", json.dumps(asdict(trainer.training)))
-        with _curves(args.out, trainer.step) as curves:
+        with open_curves(args.out, trainer.step) as curves:
             train(trainer, args.out, validation=validation, curves=curves)
 
 
@@ -198,12 +184,3 @@ def _shortened(training: MotionTraining, data: MotionWindows) -> MotionTraining:
     if kept != training.window_lengths:
         log.warning("No recording has more than %d frames: windows are %s frames long.", longest, kept)
     return replace(training, window_lengths=kept)
-
-
-def _curves(out: Path, step: int) -> AbstractContextManager[Any]:
-    try:
-        from torch.utils.tensorboard.writer import SummaryWriter
-    except ImportError:
-        log.warning("No curves for TensorBoard, because it is not installed (pip install tensorboard); see log.jsonl.")
-        return nullcontext()
-    return SummaryWriter(str(out / "curves"), purge_step=step + 1)

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from ..video.checkpoint import load_video_model, save_video_model
 from ..video.config import VideoConfig
 from ..video.network import VideoNetwork
 from ..video.sd15 import load_sd15
+from .curves import Curves, forget_after, open_curves
 from .video_data import ExampleStream
 from .video_devices import open_devices
 from .video_loss import VideoLossWeights
-from .video_trainer import STAGES, VideoTrainer, VideoTraining
+from .video_trainer import CLIP_STAGES, STAGES, VideoTrainer, VideoTraining
 from .video_validation import Validation, save_picture
 
 log = logging.getLogger(__name__)
@@ -35,15 +36,12 @@ def train(
     *,
     validation: Validation | None = None,
     until: int | None = None,
-    curves: Any = None,
+    curves: Curves | None = None,
 ) -> None:
     """Train up to the step `until`, the last one if None.
 
     Writes `out/log.jsonl`, the complete state `out/state.pt`, the averaged weights `out/video.safetensors` and the
     pictures `out/pictures/`. The loop keeps to the threads it is given.
-
-    Args:
-        curves: a TensorBoard SummaryWriter.
     """
     out.mkdir(parents=True, exist_ok=True)
     training, writes = trainer.training, trainer.devices.rank == 0
@@ -64,25 +62,24 @@ def train(
         told, picture = validation(trainer.ema, trainer.devices.device)
         tell(told)
         save_picture(picture, out / "pictures" / f"{trainer.step:07d}.png")
-        if curves:
-            curves.add_image("validation", picture, trainer.step)
 
+    if writes:
+        forget_after(out / "log.jsonl", trainer.step)
     if trainer.step == 0:
         look()
-    sums: dict[str, float] = {}
     started, first = time.monotonic(), trainer.step
     last = training.steps if until is None else min(until, training.steps)
     while trainer.step < last:
         for name, value in trainer.train_step().items():
-            sums[name] = sums.get(name, 0.0) + value
+            trainer.sums[name] = trainer.sums.get(name, 0.0) + value
         step = trainer.step
         if step % training.log_every == 0:
             seconds = (time.monotonic() - started) / (step - first)
-            means = {name: round(value / training.log_every, 6) for name, value in sums.items()}
+            means = {name: round(value / training.log_every, 6) for name, value in trainer.sums.items()}
             tell(
                 {**means, "seconds_per_step": round(seconds, 3), "hours_left": round(seconds * (last - step) / 3600, 2)}
             )
-            sums = {}
+            trainer.sums = {}
         if step % training.save_every == 0 or step == last:
             look()
             if writes:
@@ -90,8 +87,11 @@ def train(
                 save_video_model(out / "video.safetensors", trainer.ema)
 
 
-def read_config(path: Path) -> tuple[VideoTraining, VideoConfig]:
+def read_config(path: Path) -> tuple[VideoTraining, dict[str, Any]]:
     """Read `{"training": {...}, "network": {...}}`: fields of `VideoTraining` and of `VideoConfig`, all optional.
+
+    Returns:
+        The training, and the network's settings, which make a `VideoConfig`.
 
     Raises:
         InputError: if the file is no such JSON.
@@ -108,8 +108,9 @@ def read_config(path: Path) -> tuple[VideoTraining, VideoConfig]:
         ):
             if unknown := set(given) - known:
                 raise ValueError(f"{name} has no setting {', '.join(sorted(unknown))}")
-        lists: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
-        return VideoTraining(**training, loss=VideoLossWeights(**loss)), VideoConfig(**lists)
+        network = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
+        VideoConfig(**network)
+        return VideoTraining(**training, loss=VideoLossWeights(**loss)), network
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a training configuration ({error}): see configs/video_128.json.") from error
 
@@ -120,14 +121,14 @@ def check_stage(stage: str, config: VideoConfig, training: VideoTraining) -> Non
     Raises:
         InputError: if it does not.
     """
-    if (stage == "upscale") != (config.upscale > 1) and stage != "clip":
+    if (stage == "upscale") != (config.upscale > 1) and stage not in CLIP_STAGES:
         raise InputError(
             f"--stage {stage} does not suit a network of upscale {config.upscale}: `image` trains the base model "
             "(upscale 1), `upscale` an upscaler."
         )
-    if (stage == "clip") != (training.frames > 1):
+    if (stage in CLIP_STAGES) != (training.frames > 1):
         raise InputError(
-            f"--stage {stage} needs {'several frames' if stage == 'clip' else 'frames 1'} in the configuration's "
+            f"--stage {stage} needs {'several frames' if stage in CLIP_STAGES else 'frames 1'} in the configuration's "
             f"training. Got frames {training.frames}."
         )
 
@@ -139,14 +140,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=STAGES,
         required=True,
         help="image: the base on single frames; upscale: an upscaler on single frames; clip: then the temporal layers "
-        "of either",
+        "of either; joint: all layers on clips at once, to compare with",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder made by `data video-corpus`")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for state, log, curves, pictures and checkpoint"
     )
     parser.add_argument("--config", type=Path, required=True, help="JSON with training and network, as in configs/")
-    parser.add_argument("--start", type=Path, help="checkpoint to begin with; the clip stage needs the image stage's")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="checkpoint to go on from, whose network is kept: the shipped one to fine-tune it; the clip stage needs "
+        "the image (or upscale) stage's",
+    )
     parser.add_argument("--base", type=Path, help="Stable Diffusion 1.5, for networks in its latent space")
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
@@ -159,22 +165,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on training."""
-    training, config = read_config(args.config)
+    training, settings = read_config(args.config)
     overrides = {name: getattr(args, name) for name in ("steps", "seed") if getattr(args, name) is not None}
     training = replace(training, **overrides)
-    check_stage(args.stage, config, training)
     state = args.out / "state.pt"
     if args.resume and not state.is_file():
         raise InputError(f"There is no {state} to resume from: leave --resume out to begin.")
     if not args.resume and state.is_file():
         raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
-    if args.stage == "clip" and args.start is None:
-        raise InputError("--stage clip needs --start: the video.safetensors of the image (or upscale) stage.")
+    if args.stage == "clip" and args.init is None:
+        raise InputError("--stage clip needs --init: the video.safetensors of the image (or upscale) stage.")
     devices = open_devices(args.device)
-    with limit_threads(args.threads), _curves(args.out) as curves:
+    with limit_threads(args.threads):
         torch.manual_seed(training.seed)
-        network = _network(config, args.start, args.base)
-        kind = "clip" if args.stage == "clip" else "frames"
+        network = _network(settings, args.init, args.base)
+        check_stage(args.stage, network.config, training)
+        kind = "clip" if args.stage in CLIP_STAGES else "frames"
         streams = {
             name: ExampleStream(
                 args.data / name,
@@ -192,22 +198,27 @@ def run(args: argparse.Namespace) -> None:
             examples=training.validation_examples,
             batch=training.batch,
             sampler_steps=training.validation_steps,
+            controls=training.controls,
         )
         trainer = VideoTrainer(network, training, streams["train"], stage=args.stage, devices=devices)
         if args.resume:
             trainer.load(state)
         log.info("training %s", json.dumps(asdict(training)))
-        train(trainer, args.out, validation=validation, curves=curves)
+        with open_curves(args.out, trainer.step) if devices.rank == 0 else nullcontext() as curves:
+            train(trainer, args.out, validation=validation, curves=curves)
 
 
-def _network(config: VideoConfig, start: Path | None, base: Path | None) -> VideoNetwork:
-    if start is not None:
-        network = load_video_model(start, base=base)
-        if network.config != config:
+def _network(settings: Mapping[str, Any], init: Path | None, base: Path | None) -> VideoNetwork:
+    if init is not None:
+        network = load_video_model(init, base=base)
+        changed = sorted(name for name, value in settings.items() if getattr(network.config, name) != value)
+        if changed:
             raise InputError(
-                f"{start} was made with another network than the configuration's: use the same for both stages."
+                f"--config asks for another network than --init has ({', '.join(changed)}): leave these settings out, "
+                "or train without --init."
             )
         return network
+    config = VideoConfig(**settings)
     if config.space == "pixel":
         return VideoNetwork(config)
     if base is None:
@@ -216,12 +227,3 @@ def _network(config: VideoConfig, start: Path | None, base: Path | None) -> Vide
         )
     sd15 = load_sd15(base)
     return VideoNetwork(config, base=sd15.unet, autoencoder=sd15.autoencoder)
-
-
-def _curves(out: Path) -> AbstractContextManager[Any]:
-    try:
-        from torch.utils.tensorboard.writer import SummaryWriter
-    except ImportError:
-        log.warning("No curves for TensorBoard, because it is not installed (pip install tensorboard); see log.jsonl.")
-        return nullcontext()
-    return SummaryWriter(str(out / "curves"))

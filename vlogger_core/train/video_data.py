@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..names import PARTS
 from ..video.controls import ControlFrames, from_maps
 
-_PICTURES = ("target", "warp", "valid", "dense", "background", "reference")
+_PICTURES = ("target", "warp", "matte", "valid", "dense", "background", "reference")
 _MIRRORED_PARTS = [
     PARTS.index(name.replace("left_", "\0").replace("right_", "left_").replace("\0", "right_")) for name in PARTS
 ]
@@ -131,13 +131,13 @@ def _whole(sample: Sample) -> Sample:
 
 def cut(sample: Sample, start: int, stop: int) -> Sample:
     """The frames `[start, stop)`."""
-    names = ("target", "warp", "valid", "dense", "parts")
+    names = ("target", "warp", "matte", "valid", "dense", "parts")
     return replace(sample, **{name: getattr(sample, name)[start:stop] for name in names})
 
 
 def mirror(sample: Sample) -> Sample:
     """Left and right exchanged: the pictures, the subject's sides, and the template, which is its own mirror image."""
-    names = ("target", "warp", "valid", "dense", "parts", "background", "reference")
+    names = ("target", "warp", "matte", "valid", "dense", "parts", "background", "reference")
     flipped = {name: getattr(sample, name).flip(-1) for name in names}
     body = (flipped["dense"] > 0).any(1)
     flipped["dense"] = flipped["dense"].clone()
@@ -162,5 +162,11 @@ def collate(samples: Sequence[Sample]) -> VideoBatch:
 
 
 def _controls(sample: Sample) -> ControlFrames:
-    maps = MapFrames(dense=sample.dense, parts=sample.parts, warp_flow=sample.warp, warp_flow_confidence=sample.valid)
+    maps = MapFrames(
+        dense=sample.dense,
+        parts=sample.parts,
+        warp_flow=sample.warp,
+        warp_flow_confidence=sample.valid,
+        warp_flow_matte=sample.matte,
+    )
     return from_maps(maps, background=sample.background, reference=sample.reference)

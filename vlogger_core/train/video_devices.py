@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ..devices import usable_device
 from ..errors import InputError
 
 
@@ -67,11 +68,4 @@ def open_devices(name: str) -> Devices:
     """
     if name == "accelerate":
         return Accelerated()
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"--device {name} cannot be used here: {str(error).splitlines()[0]}. Try --device cpu."
-        ) from error
-    return OneDevice(device)
+    return OneDevice(usable_device(name))

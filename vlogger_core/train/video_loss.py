@@ -28,7 +28,7 @@ class VideoLossWeights:
     mouth: float = 10.0
     eyes: float = 5.0
     face: float = 2.5
-    hands: float = 2.0
+    hands: float = 3.0
     gradients: float = 0.15
     """Of the difference between the horizontal and vertical differences of the pictures."""
     steps: float = 0.0

@@ -14,13 +14,19 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import InputError
 from ..video.config import VideoConfig
 from ..video.network import Group, VideoNetwork, train_only
+from ..video.reduced import REDUCTIONS, reduce_controls
 from .video_data import ExampleStream, VideoBatch, collate
 from .video_devices import Devices, OneDevice
 from .video_loss import VideoLossWeights, picture_loss, pixel_weights, signal_loss
 
-STAGES = ("image", "clip", "upscale")
+STAGES = ("image", "clip", "upscale", "joint")
+CLIP_STAGES = ("clip", "joint")
+
+
+_OWN_GROUPS: tuple[Group, ...] = ("base", "control", "reference")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,13 @@ class VideoTraining:
     """Of the sampler."""
     open_shards: int = 6
     """Whose samples are mixed."""
+    controls: str | None = None
+    """Of `video.reduced.REDUCTIONS`, to learn from less than all controls; only to compare with."""
     loss: VideoLossWeights = field(default_factory=VideoLossWeights)
+
+    def __post_init__(self) -> None:
+        if self.controls is not None and self.controls not in REDUCTIONS:
+            raise ValueError(f"controls must be one of {', '.join(REDUCTIONS)}. Got {self.controls!r}.")
 
 
 def trained_groups(config: VideoConfig, stage: str) -> tuple[Group, ...]:
@@ -64,7 +76,8 @@ def trained_groups(config: VideoConfig, stage: str) -> tuple[Group, ...]:
     for a base that came trained."""
     if stage == "clip":
         return ("temporal",)
-    return ("base", "control", "reference") if config.space == "pixel" else ("control", "reference")
+    images: tuple[Group, ...] = ("control", "reference") if config.space == "latent" else _OWN_GROUPS
+    return (*images, "temporal") if stage == "joint" else images
 
 
 class VideoTrainer:
@@ -101,6 +114,8 @@ class VideoTrainer:
         )
         self.wrapped, self.optimizer = self.devices.prepare(self.network, optimizer)
         self.step = 0
+        self.sums: dict[str, float] = {}
+        """Of the loss terms since they were logged last."""
 
     def train_step(self) -> dict[str, float]:
         """One update; returns the loss terms."""
@@ -127,6 +142,9 @@ class VideoTrainer:
         previous = degraded(batch, config.upscale, generator) if config.upscale > 1 else None
         on_device = batch.to(device)
         weights = pixel_weights(on_device.controls, training.loss)
+        controls = on_device.controls
+        if training.controls is not None:
+            controls = reduce_controls(controls, training.controls)
         signal = self.network.space.encode(on_device.target)
         noise, steps = self._noise(signal.shape, generator)
         noise, steps = noise.to(device), steps.to(device)
@@ -137,8 +155,8 @@ class VideoTrainer:
         shown = self.wrapped(
             self.network.schedule.add_noise(signal, noise, steps),
             steps,
-            controls=on_device.controls,
-            reference=on_device.controls.reference,
+            controls=controls,
+            reference=controls.reference,
             previous=None if previous is None else previous.to(device),
             keep_controls=keep[0].to(device),
             keep_reference=keep[1].to(device),
@@ -187,18 +205,25 @@ class VideoTrainer:
             "drawn": self.stream.drawn,
             "step": self.step,
             "stage": self.stage,
+            "sums": self.sums,
         }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a saved state, bit for bit on the same kind of device."""
+        """Go on from a saved state, bit for bit on the same kind of device.
+
+        Raises:
+            InputError: if it is another stage's.
+        """
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        if state["stage"] != self.stage:
+            raise InputError(f"{path} is of --stage {state['stage']}: go on with that, or choose another --out.")
         for network, name in ((self.network, "network"), (self.ema, "ema")):
             network.load_state_dict({**network.state_dict(), **state[name]})
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.sums = state["step"], state["sums"]
         self.stream.seek(state["drawn"])
 
 

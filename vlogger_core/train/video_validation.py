@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..diffusion import solve
 from ..video.network import VideoNetwork, start_frames
+from ..video.reduced import reduce_controls
 from .video_data import ExampleStream, VideoBatch, collate
 from .video_figures import figures
 from .video_trainer import degraded
@@ -24,10 +25,12 @@ _ERROR_GAIN = 3.0
 class Validation:
     """Samples of people that the training never sees."""
 
-    def __init__(self, stream: ExampleStream, *, examples: int, batch: int, sampler_steps: int) -> None:
+    def __init__(
+        self, stream: ExampleStream, *, examples: int, batch: int, sampler_steps: int, controls: str | None = None
+    ) -> None:
         batch = min(batch, examples)
         self.batches = [collate(stream.next(batch)) for _ in range(max(1, examples // batch))]
-        self.sampler_steps = sampler_steps
+        self.sampler_steps, self.controls = sampler_steps, controls
 
     @torch.no_grad()
     def __call__(self, network: VideoNetwork, device: torch.device) -> tuple[dict[str, float], Float[Tensor, "3 h w"]]:
@@ -49,14 +52,14 @@ class Validation:
             previous = degraded(batch.to(torch.device("cpu")), network.config.upscale, generator).to(
                 batch.target.device
             )
-        start = start_frames(batch.controls, previous)
+        controls = batch.controls if self.controls is None else reduce_controls(batch.controls, self.controls)
+        start = start_frames(controls, previous)
         shape = network.space.encode(start).shape
         noise = torch.randn(shape[0], 1, *shape[2:], generator=generator).expand(shape).to(start.device)
 
         def draw(step: int) -> Tensor:
             raise AssertionError(f"DDIM draws no noise. Got step {step}.")
 
-        controls = batch.controls
         signal = solve(
             lambda x, t: network(x, t, controls=controls, reference=controls.reference, previous=previous),
             noise,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -16,10 +14,8 @@ from ..datatypes import MapFrames
 from ..names import PARTS
 from ..progress import Progress
 
-CONTROL_MAPS = ("dense", "parts", "warp_flow")
-"""What to ask a renderer for."""
 PERSON_STEP = 1 / 512
-"""`warp` shows the person where it differs from the background by more: half a step of eight bits."""
+"""Half a step of eight bits: less of the person is not seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +33,7 @@ class ControlFrames:
     background: Float[Tensor, "b 3 h w"]
     """What is behind the person, painted where the photo does not show it."""
     matte: Float[Tensor, "b t 1 h w"]
-    """Where `warp` shows the person, hair and clothes included."""
+    """1 where `warp` shows the person, hair and clothes included, even if only a little; 0 elsewhere."""
     reference: Float[Tensor, "b 3 h w"]
     """The photo."""
 
@@ -85,24 +81,27 @@ _PER_FRAME = ("dense", "parts", "warp", "warp_valid", "matte")
 def from_maps(
     maps: MapFrames, *, background: Float[Tensor, "3 h w"], reference: Float[Tensor, "3 h w"]
 ) -> ControlFrames:
-    """Controls of one clip (b = 1) from its rendered maps, `CONTROL_MAPS`.
+    """Controls of one clip (b = 1) from its rendered `dense`, `parts` and `warp_flow` with its confidence.
 
-    `warp_flow` lies over the background already, so the matte is 1 wherever the two differ.
+    `warp_flow` lies over the background already, so the matte is 1 wherever the two differ or, if the maps hold
+    `warp_flow_matte`, the person merely has the background's colour.
 
     Args:
         background: what `warp_flow` lies over.
     """
     dense, parts, warp, valid = maps.dense, maps.parts, maps.warp_flow, maps.warp_flow_confidence
     if dense is None or parts is None or warp is None or valid is None:
-        raise ValueError(f"maps must hold {', '.join(CONTROL_MAPS)}. Got others.")
-    matte = ((warp - background).abs().amax(1, keepdim=True) > PERSON_STEP).float()
+        raise ValueError("maps must hold dense, parts and warp_flow. Got others.")
+    person = (warp - background).abs().amax(1)
+    if maps.warp_flow_matte is not None:
+        person = torch.maximum(person, maps.warp_flow_matte)
     return ControlFrames(
         dense=dense[None],
         parts=one_hot_parts(parts)[None],
         warp=warp[None],
         warp_valid=valid[None, :, None],
         background=background[None],
-        matte=matte[None],
+        matte=(person > PERSON_STEP).float()[None, :, None],
         reference=reference[None],
     )
 
@@ -115,7 +114,8 @@ def join_frames(pieces: Sequence[ControlFrames]) -> ControlFrames:
 
 def one_hot_parts(parts: Int[Tensor, "*batch h w"]) -> Float[Tensor, "*batch p h w"]:
     """Indices into `names.PARTS` as one plane for each."""
-    return rearrange(F.one_hot(parts.long(), len(PARTS)).float(), "... h w p -> ... p h w")
+    planes = torch.arange(len(PARTS), device=parts.device, dtype=torch.uint8)[:, None, None]
+    return (parts.byte()[..., None, :, :] == planes).float()
 
 
 @runtime_checkable

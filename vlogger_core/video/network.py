@@ -196,9 +196,14 @@ def start_frames(controls: ControlFrames, previous: Float[Tensor, "b t 3 hp wp"]
         return composite
     batch = len(composite)
     pictures, before = (rearrange(frames, "b t c h w -> (b t) c h w") for frames in (composite, previous))
-    small = F.interpolate(pictures, before.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
+    small = shrink(pictures, (before.shape[-2], before.shape[-1]))
     change = F.interpolate(before - small, pictures.shape[-2:], mode="bilinear", align_corners=False)
     return rearrange(pictures + change, "(b t) c h w -> b t c h w", b=batch)
+
+
+def shrink(pictures: Float[Tensor, "n c _h _w"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
+    """Pictures as an upscaler compares them with those of the stage before."""
+    return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def make_schedule(config: VideoConfig) -> DiffusionSchedule:

@@ -19,7 +19,7 @@ from .blocks import ControlEmbedding
 from .config import VideoConfig
 from .controls import ControlFrames, ControlSource, join_frames
 from .drift import hold_colours
-from .network import VideoNetwork
+from .network import VideoNetwork, shrink
 from .outpaint import ClipSpan, clip_spans, num_known
 
 Frames = Float[Tensor, "t 3 h w"]
@@ -68,7 +68,7 @@ class SamplerState:
     known: Float[Tensor, "t c hs ws"]
     """The last of them, as signals."""
     previous: Float[Tensor, "t 3 hp wp"] | None
-    """Of an upscaler, the same frames of the stage before."""
+    """Of an upscaler, the same frames as the stage before made them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,8 @@ class VideoChunk:
 
     frames: Float[Tensor, "t 3 h w"]
     """0 to 1."""
+    change: Float[Tensor, "t 3 h w"]
+    """What they have more than the composite of their controls."""
     start: int
     """Index of the first."""
     state: SamplerState
@@ -98,7 +100,8 @@ def sample_video(
 
     Args:
         source: controls at the size of the video.
-        previous: of an upscaler, pieces of the video of the stage before, from frame `state.done` on.
+        previous: of an upscaler, pieces of what the stage before changed (`VideoChunk.change`), from frame
+            `state.done` on. Where that stage changed nothing, neither sharpness nor edges of its own size come in.
         state: of the last chunk of a video that was stopped; None begins.
         progress: counts steps of clips; called with the same count while one is under way. It may raise to stop.
 
@@ -123,9 +126,15 @@ def sample_video(
 
 
 def frames_of(chunks: Iterator[VideoChunk]) -> Iterator[Frames]:
-    """Only the frames, for the next stage."""
+    """Only the frames."""
     for chunk in chunks:
         yield chunk.frames
+
+
+def changes_of(chunks: Iterator[VideoChunk]) -> Iterator[Frames]:
+    """Only the changes, for the next stage."""
+    for chunk in chunks:
+        yield chunk.change
 
 
 class _Counter:
@@ -153,10 +162,11 @@ def _chunks(
     for span in spans:
         counter.poll()
         held = controls = _controls(source, span, held, counter)
-        before = None if stage_before is None else _before(stage_before, span, state)
+        before = None if stage_before is None else _before(stage_before, span, state, controls)
         known = state.known
         clip = _sample_clip(network, controls, before, known, _Noise(settings, span), settings, counter)
         clip, frames = _finished(network, clip, controls, span.known, settings.colour_hold)
+        change = frames - controls.composite()[0, span.known :].cpu()
         kept = min(overlap, span.stop)
         signals = torch.cat([known, clip])
         state = SamplerState(
@@ -165,7 +175,7 @@ def _chunks(
             previous=None if before is None else before[len(before) - kept :].clone(),
         )
         counter.poll()
-        yield VideoChunk(frames=frames, start=span.fresh, state=state)
+        yield VideoChunk(frames=frames, change=change, start=span.fresh, state=state)
 
 
 def _controls(source: ControlSource, span: ClipSpan, held: ControlFrames | None, counter: _Counter) -> ControlFrames:
@@ -176,12 +186,15 @@ def _controls(source: ControlSource, span: ClipSpan, held: ControlFrames | None,
     return join_frames([held.slice(held.num_frames - span.known, held.num_frames), fresh])
 
 
-def _before(stage_before: Iterator[Tensor], span: ClipSpan, state: SamplerState) -> Frames:
-    """The clip as the stage before made it."""
-    fresh = list(islice(stage_before, span.stop - span.fresh))
-    if len(fresh) < span.stop - span.fresh:
+def _before(stage_before: Iterator[Tensor], span: ClipSpan, state: SamplerState, controls: ControlFrames) -> Frames:
+    """The clip as the stage before made it: the composite, made small, with what that stage changed."""
+    changes = list(islice(stage_before, span.stop - span.fresh))
+    if len(changes) < span.stop - span.fresh:
         raise ValueError(f"previous must give frame {span.stop - 1} of the stage before. It ended earlier.")
-    return torch.stack([*([] if state.previous is None else state.previous), *fresh])
+    change = torch.stack(changes)
+    composite = controls.composite()[0, span.known :].cpu()
+    fresh = (shrink(composite, (change.shape[-2], change.shape[-1])) + change).clamp(0, 1)
+    return fresh if state.previous is None else torch.cat([state.previous, fresh])
 
 
 @torch.no_grad()
