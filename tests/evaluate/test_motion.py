@@ -11,6 +11,7 @@ from vlogger_core.datatypes import Motion
 from vlogger_core.evaluate import motion, motion_ablation, motion_figures, motion_speed
 from vlogger_core.evaluate.motion_figures import Sampled
 from vlogger_core.evaluate.motion_sets import ESPEAK, RECORDING, SpokenClip, flite_clips
+from vlogger_core.evaluate.table import chosen_parts
 from vlogger_core.motion.checkpoint import save_motion_model
 from vlogger_core.motion.network import MotionConfig, MotionDenoiser
 from vlogger_core.names import EXPRESSION_INDEX
@@ -183,8 +184,8 @@ def test_bad_options_are_one_line(options, message, capsys, tmp_path, monkeypatc
 
 
 def test_parts_keep_their_order():
-    assert motion.chosen_parts(None) == motion.PARTS
-    assert motion.chosen_parts("speed, espeak") == ("espeak", "speed")
+    assert chosen_parts(None, motion.PARTS) == motion.PARTS
+    assert chosen_parts("speed, espeak", motion.PARTS) == ("espeak", "speed")
 
 
 @pytest.mark.slow

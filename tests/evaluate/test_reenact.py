@@ -23,6 +23,7 @@ from vlogger_core.evaluate.reenact_detail import still_motion
 from vlogger_core.evaluate.reenact_models import Cascade
 from vlogger_core.evaluate.reenact_regions import regions_of
 from vlogger_core.evaluate.reenact_scores import Scores, format_scores
+from vlogger_core.evaluate.table import chosen_parts
 from vlogger_core.names import EXPRESSION_INDEX
 from vlogger_core.render.posed import reference_frame
 from vlogger_core.render.preview import render_preview
@@ -168,7 +169,7 @@ def test_another_file_of_the_same_name_is_another(tmp_path, clip):
 
 
 def test_parts_are_chosen_and_wrong_ones_refused(capsys):
-    assert reenact.chosen_parts("speed, warp") == ("warp", "speed")
+    assert chosen_parts("speed, warp", reenact.PARTS) == ("warp", "speed")
     assert main(["evaluate", "reenact", "--only", "warp,dream"]) == 2
     assert "--only takes warp, ours, detail" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from vlogger_core.data.video_shards import ShardWriter
 from vlogger_core.errors import InputError
 from vlogger_core.names import PART_INDEX
 from vlogger_core.train import video as command
-from vlogger_core.train.curves import forget_after
+from vlogger_core.train.loop import TrainingLog
 from vlogger_core.train.video_data import ExampleStream, collate, mirror
 from vlogger_core.train.video_figures import figures, ssim_map
 from vlogger_core.train.video_loss import VideoLossWeights, picture_loss, pixel_weights
@@ -298,7 +298,7 @@ def test_less_than_all_controls_can_be_learned_from(corpus: Path):
 def test_an_interrupted_log_goes_on_without_what_is_done_again(tmp_path: Path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n')
-    forget_after(path, 2)
+    TrainingLog(path=path).forget_after(2)
     assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
 
 

@@ -45,7 +45,7 @@ from .motion_sets import (
 )
 from .motion_speed import STEPS, speed_figures
 from .samples import Samples
-from .table import Figure, exit_code, format_table, hardware, write_json
+from .table import Figure, chosen_parts, exit_code, format_table, hardware, write_json
 
 PARTS = ("espeak", "flite", "recordings", "speech", "ablation", "speed")
 SEEDS, FEWER_SEEDS = 16, 4
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write. Returns 1 if a figure is missed."""
-    parts = chosen_parts(args.only)
+    parts = chosen_parts(args.only, PARTS)
     for name, smallest in (("steps", 1), ("seeds", 2), ("guidance", 0)):
         if not smallest <= getattr(args, name) < math.inf:
             raise InputError(f"--{name} must be at least {smallest}. Got {getattr(args, name)}.")
@@ -82,21 +82,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         write_json(figures, args.json)
     return exit_code(figures)
-
-
-def chosen_parts(only: str | None) -> tuple[str, ...]:
-    """The parts named in `--only`, in the usual order.
-
-    Raises:
-        InputError: if there is no such part.
-    """
-    if only is None:
-        return PARTS
-    wanted = [part.strip() for part in only.split(",")]
-    unknown = [part for part in wanted if part not in PARTS]
-    if unknown:
-        raise InputError(f"--only takes {', '.join(PARTS)}, with commas between. Got {', '.join(unknown)!r}.")
-    return tuple(part for part in PARTS if part in wanted)
 
 
 def sample(

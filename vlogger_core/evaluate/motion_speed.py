@@ -17,6 +17,7 @@ from ..motion.sampler import sample_motion
 from ..progress import Progress, silent
 from ..speech.mel import SAMPLE_RATE, mel_features
 from .motion_flite_set import read_flite_set
+from .process_memory import PEAK, forget_peak, memory_mb
 from .table import Figure
 
 STEPS = 10
@@ -25,7 +26,6 @@ SHORT_S, LONG_S = 10, 600
 SHORT_LIMIT_S, GROWTH_MB = 1.0, 64.0
 TIMED = 5
 THREADS = 2
-_STATUS, _PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +89,9 @@ def _measure(send: Connection, weights: Path | None, steps: int, guidance: float
         """Wall and CPU seconds, megabytes."""
         started, cpu = time.perf_counter(), time.process_time()
         features = mel_features(sound, FPS)
-        before = _forget_peak()
+        before = forget_peak()
         motion = sample_motion(model, features, seed=0, steps=steps, guidance=guidance)
-        wall, cpu, peak = time.perf_counter() - started, time.process_time() - cpu, _memory_mb("VmHWM")
+        wall, cpu, peak = time.perf_counter() - started, time.process_time() - cpu, memory_mb(PEAK)
         own = sum(part.numel() * part.element_size() for part in (motion.expression, motion.joint_rotvec)) / 2**20
         return wall, cpu, None if before is None or peak is None else peak - before - own
 
@@ -103,18 +103,3 @@ def _measure(send: Connection, weights: Path | None, steps: int, guidance: float
     wall = min(wall, once(long)[0])
     cpu_s = min(run[1] for run in short_runs)
     send.send(Timing(short_s=best_s, short_cpu_s=cpu_s, long_s=wall, growth_mb=growth_mb))
-
-
-def _forget_peak() -> float | None:
-    """Memory in use, from which on the peak is taken."""
-    if _PEAK.exists():
-        _PEAK.write_text("5")
-    return _memory_mb("VmRSS")
-
-
-def _memory_mb(name: str) -> float | None:
-    """A line of the process' own status; None where there is no such file."""
-    if not _STATUS.is_file():
-        return None
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
-    return int(line.split()[1]) / 1024

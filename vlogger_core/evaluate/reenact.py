@@ -28,7 +28,7 @@ from .reenact_models import Cascade
 from .reenact_scores import LPIPS, METRICS, Scores, format_scores
 from .reenact_speed import speed_figures
 from .samples import Samples, is_painting, shows_nobody
-from .table import Figure, exit_code, format_table, hardware, write_json
+from .table import Figure, chosen_parts, exit_code, format_table, hardware, write_json
 
 PARTS = ("warp", "ours", "detail", "ablation", "drift", "speed")
 _NEEDS_MODELS = ("ours", "detail", "drift", "speed")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write. Returns 1 if a figure is missed."""
-    parts, settings = chosen_parts(args.only), _settings(args)
+    parts, settings = chosen_parts(args.only, PARTS), _settings(args)
     cascade = Cascade.load(args.weights, settings) if set(parts) & set(_NEEDS_MODELS) else None
     distance = None if args.lpips is None else open_lpips(args.lpips)
     samples = Samples.open(args.data)
@@ -92,21 +92,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         write_json([*figures, *told], args.json)
     return exit_code(figures)
-
-
-def chosen_parts(only: str | None) -> tuple[str, ...]:
-    """The parts named in `--only`, in the usual order.
-
-    Raises:
-        InputError: if there is no such part.
-    """
-    if only is None:
-        return PARTS
-    wanted = [part.strip() for part in only.split(",")]
-    unknown = [part for part in wanted if part not in PARTS]
-    if unknown:
-        raise InputError(f"--only takes {', '.join(PARTS)}, with commas between. Got {', '.join(unknown)!r}.")
-    return tuple(part for part in PARTS if part in wanted)
 
 
 def _settings(args: argparse.Namespace) -> CascadeSettings:

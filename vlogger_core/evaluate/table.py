@@ -108,3 +108,18 @@ def hardware() -> str:
         name = models[0].strip() if models else name
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{name}, {os.cpu_count()} cores{load}, {platform.system()}, torch {torch.__version__}"
+
+
+def chosen_parts(only: str | None, parts: Sequence[str]) -> tuple[str, ...]:
+    """The parts of an evaluation that `--only` names, in the usual order; None names all.
+
+    Raises:
+        InputError: if there is no such part.
+    """
+    if only is None:
+        return tuple(parts)
+    wanted = [part.strip() for part in only.split(",")]
+    unknown = [part for part in wanted if part not in parts]
+    if unknown:
+        raise InputError(f"--only takes {', '.join(parts)}, with commas between. Got {', '.join(unknown)!r}.")
+    return tuple(part for part in parts if part in wanted)

@@ -1,8 +1,7 @@
-"""Where a training draws its figures, and how its log goes on."""
+"""Where a training draws its figures."""
 
 from __future__ import annotations
 
-import json
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -26,10 +25,3 @@ def open_curves(out: Path, step: int) -> AbstractContextManager[Any]:
         log.warning("No curves for TensorBoard, because it is not installed (pip install tensorboard); see log.jsonl.")
         return nullcontext()
     return SummaryWriter(str(out / "curves"), purge_step=step + 1)
-
-
-def forget_after(path: Path, step: int) -> None:
-    """Drop the lines of a log that a run wrote after the state it now goes on from."""
-    if path.is_file():
-        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        path.write_text("".join(f"{line}\n" for line in lines))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from ..errors import InputError
 from ..motion.checkpoint import load_motion_model, save_motion_model
 from ..motion.network import SAMPLING_SETTINGS, MotionConfig
 from ..threads import limit_threads
-from .curves import Curves, forget_after, open_curves
+from .curves import Curves, open_curves
+from .loop import TrainingLog, run_steps
 from .motion_data import MotionWindows, load_windows
 from .motion_loss import LossWeights
 from .motion_trainer import MotionTrainer, MotionTraining
@@ -42,35 +42,20 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     training = trainer.training
-
-    def tell(line: Mapping[str, float]) -> None:
-        log.info("step %d  %s", trainer.step, "  ".join(f"{name} {value:g}" for name, value in line.items()))
-        with (out / "log.jsonl").open("a") as file:
-            file.write(json.dumps({"step": trainer.step, **line}) + "\n")
-        if curves:
-            for name, value in line.items():
-                curves.add_scalar(name, value, trainer.step)
-
+    told = TrainingLog(path=out / "log.jsonl", curves=curves)
+    told.forget_after(trainer.step)
     held_out = None if validation is None else trainer.validation_batch(validation)
-    forget_after(out / "log.jsonl", trainer.step)
-    started, first = time.monotonic(), trainer.step
+
+    def keep() -> None:
+        if held_out is not None:
+            told.tell(trainer.step, trainer.validate(held_out))
+        trainer.save(out / "state.pt")
+        save_motion_model(out / "motion.safetensors", trainer.ema)
+
     last = training.steps if until is None else min(until, training.steps)
-    while trainer.step < last:
-        for name, value in trainer.train_step().items():
-            trainer.sums[name] = trainer.sums.get(name, 0.0) + value
-        step = trainer.step
-        if step % training.log_every == 0:
-            seconds = (time.monotonic() - started) / (step - first)
-            means = {name: round(value / training.log_every, 5) for name, value in trainer.sums.items()}
-            tell(
-                {**means, "seconds_per_step": round(seconds, 3), "hours_left": round(seconds * (last - step) / 3600, 2)}
-            )
-            trainer.sums = {}
-        if step % training.save_every == 0 or step == last:
-            if held_out is not None:
-                tell(trainer.validate(held_out))
-            trainer.save(out / "state.pt")
-            save_motion_model(out / "motion.safetensors", trainer.ema)
+    run_steps(
+        trainer, last, tell=told.tell, keep=keep, log_every=training.log_every, save_every=training.save_every
+    )  # fmt: skip
 
 
 def read_config(path: Path) -> tuple[MotionTraining, dict[str, Any]]:

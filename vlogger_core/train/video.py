@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
@@ -20,7 +19,8 @@ from ..video.checkpoint import load_video_model, save_video_model
 from ..video.config import VideoConfig
 from ..video.network import VideoNetwork
 from ..video.sd15 import load_sd15
-from .curves import Curves, forget_after, open_curves
+from .curves import Curves, open_curves
+from .loop import TrainingLog, run_steps
 from .video_data import ExampleStream
 from .video_devices import open_devices
 from .video_loss import VideoLossWeights
@@ -45,46 +45,31 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     training, writes = trainer.training, trainer.devices.rank == 0
+    told = TrainingLog(path=out / "log.jsonl", curves=curves)
 
-    def tell(line: Mapping[str, float]) -> None:
-        if not writes:
-            return
-        log.info("step %d  %s", trainer.step, "  ".join(f"{name} {value:g}" for name, value in line.items()))
-        with (out / "log.jsonl").open("a") as file:
-            file.write(json.dumps({"step": trainer.step, **line}) + "\n")
-        if curves:
-            for name, value in line.items():
-                curves.add_scalar(name, value, trainer.step)
+    def tell(step: int, line: Mapping[str, float]) -> None:
+        if writes:
+            told.tell(step, line)
 
     def look() -> None:
         if validation is None or not writes:
             return
-        told, picture = validation(trainer.ema, trainer.devices.device)
-        tell(told)
+        figures, picture = validation(trainer.ema, trainer.devices.device)
+        tell(trainer.step, figures)
         save_picture(picture, out / "pictures" / f"{trainer.step:07d}.png")
 
+    def keep() -> None:
+        look()
+        if writes:
+            trainer.save(out / "state.pt")
+            save_video_model(out / "video.safetensors", trainer.ema)
+
     if writes:
-        forget_after(out / "log.jsonl", trainer.step)
+        told.forget_after(trainer.step)
     if trainer.step == 0:
         look()
-    started, first = time.monotonic(), trainer.step
     last = training.steps if until is None else min(until, training.steps)
-    while trainer.step < last:
-        for name, value in trainer.train_step().items():
-            trainer.sums[name] = trainer.sums.get(name, 0.0) + value
-        step = trainer.step
-        if step % training.log_every == 0:
-            seconds = (time.monotonic() - started) / (step - first)
-            means = {name: round(value / training.log_every, 6) for name, value in trainer.sums.items()}
-            tell(
-                {**means, "seconds_per_step": round(seconds, 3), "hours_left": round(seconds * (last - step) / 3600, 2)}
-            )
-            trainer.sums = {}
-        if step % training.save_every == 0 or step == last:
-            look()
-            if writes:
-                trainer.save(out / "state.pt")
-                save_video_model(out / "video.safetensors", trainer.ema)
+    run_steps(trainer, last, tell=tell, keep=keep, log_every=training.log_every, save_every=training.save_every)
 
 
 def read_config(path: Path) -> tuple[VideoTraining, dict[str, Any]]:
