@@ -18,9 +18,9 @@ class _Renderer:
         return MapFrames(
             dense=torch.rand(stop - start, 3, 8, 12),
             parts=number,
-            warp_flow=torch.rand(stop - start, 3, 8, 12),
+            warp_flow=self.background.expand(stop - start, -1, -1, -1),
             warp_flow_confidence=torch.rand(stop - start, 8, 12),
-            warp_flow_matte=torch.zeros(stop - start, 8, 12),
+            warp_flow_matte=(torch.arange(12) < 4).float().expand(stop - start, 8, -1),
         )
 
 
@@ -33,4 +33,4 @@ def test_renders_what_is_asked_for():
     assert controls.parts[0].argmax(1)[:, 0, 0].tolist() == [1, 2, 3]
     assert torch.equal(controls.reference[0], renderer.reference)
     assert torch.equal(controls.background[0], renderer.background)
-    assert not controls.matte.any()
+    assert torch.equal(controls.matte[0, :, 0, 0], (torch.arange(12) < 4).float().expand(3, -1))
