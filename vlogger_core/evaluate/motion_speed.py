@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ class Timing:
     """Wall seconds, CPU seconds, and how far memory grew beyond the motion that was made."""
 
     short_s: float
+    usual_short_s: float
+    """The median, which like a long run has its share of what other work takes."""
     short_cpu_s: float
     long_s: float
     growth_mb: float | None
@@ -44,7 +47,7 @@ def speed_figures(
 ) -> list[Figure]:
     """Time `SHORT_S` and `long_s` of speech, the bundled sentences repeated to that length, from sound to motion.
 
-    The best of `TIMED` counts, as other work slows others.
+    The best of several short runs counts, as other work slows others; the long run is held against their median.
     """
     context = get_context("spawn")
     receive, send = context.Pipe(duplex=False)
@@ -68,8 +71,9 @@ def speed_figures(
             asked=SHORT_LIMIT_S, note=note,
         ),
         Figure(
-            what=f"time of {long_s} s of speech", on="sound to motion", reached=timing.long_s / timing.short_s,
-            unit=f"x {SHORT_S} s", asked=long_s / SHORT_S, note=f"{timing.long_s:.1f} s",
+            what=f"time of {long_s} s of speech", on="sound to motion",
+            reached=timing.long_s / timing.usual_short_s, unit=f"x {SHORT_S} s", asked=long_s / SHORT_S,
+            note=f"{timing.long_s:.1f} s; the median of the short ones is {timing.usual_short_s:.2f} s",
         ),
         Figure(
             what=f"memory of {long_s} s of speech", on="features to motion", reached=timing.growth_mb, unit="MB",
@@ -99,7 +103,15 @@ def _measure(send: Connection, weights: Path | None, steps: int, guidance: float
     short_runs = [once(short) for _ in range(TIMED)]
     wall, _, growth_mb = once(long)
     short_runs += [once(short) for _ in range(TIMED)]
-    best_s = min(run[0] for run in short_runs)
+    short_walls = [run[0] for run in short_runs]
     wall = min(wall, once(long)[0])
     cpu_s = min(run[1] for run in short_runs)
-    send.send(Timing(short_s=best_s, short_cpu_s=cpu_s, long_s=wall, growth_mb=growth_mb))
+    send.send(
+        Timing(
+            short_s=min(short_walls),
+            usual_short_s=median(short_walls),
+            short_cpu_s=cpu_s,
+            long_s=wall,
+            growth_mb=growth_mb,
+        )
+    )
