@@ -24,6 +24,7 @@ from vlogger_core.train.motion_data import (
 )
 from vlogger_core.train.motion_loss import LossWeights, draw_batch, motion_loss
 from vlogger_core.train.motion_trainer import MotionTrainer, MotionTraining
+from vlogger_core.train.pace import learning_rate
 
 CONFIG = MotionConfig(joint_names=("head",), width=16, layers=1, heads=2, feedforward_width=16, diffusion_steps=20)
 SETTINGS = MotionTraining(
@@ -304,9 +305,7 @@ def test_learning_rate_stays_and_then_falls():
     settings = replace(SETTINGS, steps=100, cooldown=0.5)
 
     def rate(step: int, steps: int = 100) -> float:
-        trainer = MotionTrainer.__new__(MotionTrainer)
-        trainer.training, trainer.step = replace(settings, steps=steps), step
-        return trainer._learning_rate()
+        return learning_rate(replace(settings, steps=steps), step)
 
     assert rate(0) < rate(10) == rate(49) == settings.learning_rate == rate(49, steps=300)
     assert rate(99) < 0.1 * rate(49)

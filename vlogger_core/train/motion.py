@@ -20,6 +20,7 @@ from .loop import TrainingLog, run_steps
 from .motion_data import MotionWindows, load_windows
 from .motion_loss import LossWeights
 from .motion_trainer import MotionTrainer, MotionTraining
+from .options import add_run_arguments, check_same_network, overrides, read_sections, state_path
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,12 @@ def read_config(path: Path) -> tuple[MotionTraining, dict[str, Any]]:
         InputError: if the file is no such JSON.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        training, network = dict(content.pop("training", {})), dict(content.pop("network", {}))
-        loss = dict(training.pop("loss", {}))
-        known = {field.name for field in fields(MotionConfig)} - set(_OF_THE_DATA)
-        for name, unknown in (("the file", set(content)), ("network", set(network) - known)):
-            if unknown:
-                raise ValueError(f"{name} has no setting {', '.join(sorted(unknown))}")
+        training, network, loss = read_sections(
+            path,
+            training={field.name for field in fields(MotionTraining)},
+            network={field.name for field in fields(MotionConfig)} - set(_OF_THE_DATA),
+            loss={field.name for field in fields(LossWeights)},
+        )
         if "window_lengths" in training:
             training["window_lengths"] = tuple(training["window_lengths"])
         MotionConfig(**network)
@@ -88,23 +88,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", type=Path, help="motion model to go on from, such as the shipped one; its network is kept"
     )
-    parser.add_argument("--steps", type=int, help="instead of the configuration's")
-    parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads; 1 is fastest beside other work")
-    parser.add_argument("--resume", action="store_true", help="go on from --out/state.pt")
+    add_run_arguments(parser, threads="; 1 is fastest beside other work")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on training."""
     training, network = read_config(args.config) if args.config else (MotionTraining(), {})
-    overrides = {name: getattr(args, name) for name in ("steps", "seed") if getattr(args, name) is not None}
-    training = replace(training, **overrides)
-    state = args.out / "state.pt"
-    if args.resume and not state.is_file():
-        raise InputError(f"There is no {state} to resume from: leave --resume out to begin.")
-    if not args.resume and state.is_file():
-        raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
+    training = replace(training, **overrides(args))
+    state = state_path(args.out, resume=args.resume)
     device = usable_device(args.device)
     begin = None if args.init is None else load_motion_model(args.init).network
     with limit_threads(args.threads):
@@ -139,12 +131,7 @@ def _with_settings(config: MotionConfig, settings: Mapping[str, Any]) -> MotionC
     Raises:
         InputError: if they ask for another network.
     """
-    changed = {name for name, value in settings.items() if getattr(config, name) != value} - set(SAMPLING_SETTINGS)
-    if changed:
-        raise InputError(
-            f"--config asks for another network than --init has ({', '.join(sorted(changed))}): leave these settings "
-            "out, or train without --init."
-        )
+    check_same_network(config, settings, free=set(SAMPLING_SETTINGS))
     return replace(config, **settings)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +20,8 @@ from ..names import EXPRESSION_INDEX
 from ..rotation import compose_rotvec
 from .motion_data import MotionWindows, silent_features, vary_microphone, vary_throat
 from .motion_loss import LossWeights, MotionBatch, draw_batch, motion_loss
+from .pace import average, learning_rate
+from .state import read_state, save_state
 
 _REFERENCE_DEG = 8.0
 """Spread of the reference poses from which a network without residuals must guess (ablation)."""
@@ -129,16 +129,13 @@ class MotionTrainer:
         batch = self._draw()
         terms = motion_loss(self.network, self.schedule, batch, self.training.loss)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = learning_rate(self.training, self.step)
         self.optimizer.zero_grad()
         terms["total"].backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip_norm)
         self.optimizer.step()
         self.step += 1
-        decay = min(self.training.ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for average, value in zip(self.ema.parameters(), self.network.parameters(), strict=True):
-                average.lerp_(value, 1 - decay)
+        average(zip(self.ema.parameters(), self.network.parameters(), strict=True), self.step, self.training.ema_decay)
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _draw(self) -> MotionBatch:
@@ -193,12 +190,6 @@ class MotionTrainer:
             out[f"r_{name}"] = round(float(torch.corrcoef(pair)[0, 1]), 4)
         return out
 
-    def _learning_rate(self) -> float:
-        training = self.training
-        warm = min(1.0, (self.step + 1) / training.warmup)
-        left = (1 - self.step / max(1, training.steps)) / training.cooldown
-        return training.learning_rate * warm * (0.02 + 0.98 * min(1.0, max(0.0, left)))
-
     def save(self, path: Path) -> None:
         """Write the complete state; the file appears only when it is complete."""
         state = {
@@ -210,9 +201,7 @@ class MotionTrainer:
             "sums": self.sums,
             "recipe": self._recipe(),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        save_state(path, state)
 
     def load(self, path: Path) -> None:
         """Go on from a saved state, bit for bit on the same kind of device.
@@ -220,14 +209,8 @@ class MotionTrainer:
         Raises:
             InputError: if the state is damaged, or of another network or training; only `steps` may differ.
         """
-        try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-            recipe = state["recipe"]
-        except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
-            raise InputError(
-                f"{path} is not a state of this training ({error}): begin anew in another folder."
-            ) from error
-        if recipe != self._recipe():
+        state = read_state(path, "recipe")
+        if state["recipe"] != self._recipe():
             raise InputError(
                 f"{path} is of another network, training or corpus: resume with the same configuration and data, or "
                 "begin anew in another folder."

@@ -21,6 +21,7 @@ from ..video.network import VideoNetwork
 from ..video.sd15 import load_sd15
 from .curves import Curves, open_curves
 from .loop import TrainingLog, run_steps
+from .options import add_run_arguments, check_same_network, overrides, read_sections, state_path
 from .video_data import ExampleStream
 from .video_devices import open_devices
 from .video_loss import VideoLossWeights
@@ -82,17 +83,12 @@ def read_config(path: Path) -> tuple[VideoTraining, dict[str, Any]]:
         InputError: if the file is no such JSON.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        training, network = dict(content.pop("training", {})), dict(content.pop("network", {}))
-        loss = dict(training.pop("loss", {}))
-        for name, given, known in (
-            ("the file", content, set()),
-            ("training", training, {field.name for field in fields(VideoTraining)}),
-            ("network", network, {field.name for field in fields(VideoConfig)} - {"parts"}),
-            ("loss", loss, {field.name for field in fields(VideoLossWeights)}),
-        ):
-            if unknown := set(given) - known:
-                raise ValueError(f"{name} has no setting {', '.join(sorted(unknown))}")
+        training, network, loss = read_sections(
+            path,
+            training={field.name for field in fields(VideoTraining)},
+            network={field.name for field in fields(VideoConfig)} - {"parts"},
+            loss={field.name for field in fields(VideoLossWeights)},
+        )
         network = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
         VideoConfig(**network)
         return VideoTraining(**training, loss=VideoLossWeights(**loss)), network
@@ -139,25 +135,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the image (or upscale) stage's",
     )
     parser.add_argument("--base", type=Path, help="Stable Diffusion 1.5, for networks in its latent space")
-    parser.add_argument("--steps", type=int, help="instead of the configuration's")
-    parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument(
         "--device", default="cpu", help="cpu, cuda, cuda:1, mps, or accelerate for all that it gives (%(default)s)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="torch threads: as many as there are idle cores")
-    parser.add_argument("--resume", action="store_true", help="go on from --out/state.pt")
+    add_run_arguments(parser, threads=": as many as there are idle cores")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on training."""
     training, settings = read_config(args.config)
-    overrides = {name: getattr(args, name) for name in ("steps", "seed") if getattr(args, name) is not None}
-    training = replace(training, **overrides)
-    state = args.out / "state.pt"
-    if args.resume and not state.is_file():
-        raise InputError(f"There is no {state} to resume from: leave --resume out to begin.")
-    if not args.resume and state.is_file():
-        raise InputError(f"{state} exists: give --resume to go on from it, or another --out.")
+    training = replace(training, **overrides(args))
+    state = state_path(args.out, resume=args.resume)
     if args.stage == "clip" and args.init is None:
         raise InputError("--stage clip needs --init: the video.safetensors of the image (or upscale) stage.")
     devices = open_devices(args.device)
@@ -196,12 +184,7 @@ def run(args: argparse.Namespace) -> None:
 def _network(settings: Mapping[str, Any], init: Path | None, base: Path | None) -> VideoNetwork:
     if init is not None:
         network = load_video_model(init, base=base)
-        changed = sorted(name for name, value in settings.items() if getattr(network.config, name) != value)
-        if changed:
-            raise InputError(
-                f"--config asks for another network than --init has ({', '.join(changed)}): leave these settings out, "
-                "or train without --init."
-            )
+        check_same_network(network.config, settings)
         return network
     config = VideoConfig(**settings)
     if config.space == "pixel":

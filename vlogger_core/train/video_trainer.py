@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +16,8 @@ from ..errors import InputError
 from ..video.config import VideoConfig
 from ..video.network import Group, VideoNetwork, train_only
 from ..video.reduced import REDUCTIONS, reduce_controls
+from .pace import average, learning_rate
+from .state import read_state, save_state
 from .video_data import ExampleStream, VideoBatch, collate
 from .video_devices import Devices, OneDevice
 from .video_loss import VideoLossWeights, picture_loss, pixel_weights, signal_loss
@@ -105,8 +105,8 @@ class VideoTrainer:
         parameters = train_only(self.network, trained_groups(self.config, stage))
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._averaged = [
-            (average, value)
-            for average, value in zip(self.ema.parameters(), self.network.parameters(), strict=True)
+            (mean, value)
+            for mean, value in zip(self.ema.parameters(), self.network.parameters(), strict=True)
             if value.requires_grad
         ]
         optimizer = torch.optim.AdamW(
@@ -124,16 +124,13 @@ class VideoTrainer:
         batch = collate(self.stream.next(training.batch))
         terms = self._loss(batch, generator)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = learning_rate(training, self.step)
         self.optimizer.zero_grad()
         self.devices.backward(terms["total"])
         torch.nn.utils.clip_grad_norm_([value for _, value in self._averaged], training.clip_norm)
         self.optimizer.step()
         self.step += 1
-        decay = min(training.ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for average, value in self._averaged:
-                average.lerp_(value, 1 - decay)
+        average(self._averaged, self.step, training.ema_decay)
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _loss(self, batch: VideoBatch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -189,12 +186,6 @@ class VideoTrainer:
                 steps = torch.where(torch.arange(t)[None] < known[:, None], 0, steps)
         return noise, steps
 
-    def _learning_rate(self) -> float:
-        training = self.training
-        warm = min(1.0, (self.step + 1) / training.warmup)
-        left = (1 - self.step / max(1, training.steps)) / training.cooldown
-        return training.learning_rate * warm * (0.02 + 0.98 * min(1.0, max(0.0, left)))
-
     def save(self, path: Path) -> None:
         """Write the complete state; the file appears only when it is complete."""
         trained = {name for name, value in self.network.named_parameters() if value.requires_grad}
@@ -207,17 +198,15 @@ class VideoTrainer:
             "stage": self.stage,
             "sums": self.sums,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        save_state(path, state)
 
     def load(self, path: Path) -> None:
         """Go on from a saved state, bit for bit on the same kind of device.
 
         Raises:
-            InputError: if it is another stage's.
+            InputError: if it is damaged, or another stage's.
         """
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        state = read_state(path, "stage")
         if state["stage"] != self.stage:
             raise InputError(f"{path} is of --stage {state['stage']}: go on with that, or choose another --out.")
         for network, name in ((self.network, "network"), (self.ema, "ema")):
