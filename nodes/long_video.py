@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import folder_paths
 from comfy_api.latest import InputImpl, io, ui
-from torch import Tensor
 
 from . import runtime, sockets, video_widgets, widgets
 
@@ -70,6 +69,7 @@ class VloggerLongVideo(io.ComfyNode):
         rasteriser: str = "torch",
         **sampling: Any,
     ) -> io.NodeOutput:
+        from ..vlogger_core.progress import counted
         from ..vlogger_core.video.cascade import CascadeSettings
         from ..vlogger_core.video.writer import write_video
 
@@ -84,7 +84,7 @@ class VloggerLongVideo(io.ComfyNode):
                 path = Path(folder_paths.get_output_directory(), file["subfolder"], file["filename"])
                 for chunk in film.chunks(progress):
                     progress.show(chunk.frames[-1])
-                write_video(path, _counted(film.frames(), motion.num_frames, progress), motion.fps, sound)
+                write_video(path, counted(film.frames(), motion.num_frames, progress), motion.fps, sound)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([file]))
 
 
@@ -96,15 +96,9 @@ def _open_run(prefix: str, video: dict[str, Any], progress: runtime.Reporter) ->
 
     output = folder_paths.get_output_directory()
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output)
-    key = fingerprint(describe_video(**video, progress=progress))
-    with open_film(Path(folder, f"{name}_run_{key}"), **video, progress=progress) as film:
+    described = describe_video(**video, progress=progress)
+    run = Path(folder, f"{name}_run_{fingerprint(described)}")
+    with open_film(run, **video, described=described, progress=progress) as film:
         if 0 < film.run.done < film.run.num_frames:
             progress.note(f"Goes on from frame {film.run.done} of {film.run.num_frames}.")
         yield film, ui.SavedResult(f"{name}_{counter:05}_.mp4", subfolder, io.FolderType.output)
-
-
-def _counted(frames: Iterator[Tensor], total: int, progress: runtime.Reporter) -> Iterator[Tensor]:
-    """The same frames, each told."""
-    for done, frame in enumerate(frames):
-        progress(done, total)
-        yield frame

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -26,7 +25,7 @@ from .image import check_portrait
 from .motion.checkpoint import load_motion_model
 from .motion.controls import MotionControls, apply_controls
 from .motion.sampler import sample_motion
-from .progress import Progress, silent
+from .progress import Item, Progress, counted, silent
 from .render.preview import render_preview
 from .render.raster import DEFAULT_BACKEND, check_backend
 from .speech.audio import to_speech
@@ -36,7 +35,6 @@ from .video.film import open_film
 from .video.models import VideoModels, load_video_models
 from .video.writer import check_writable, write_video
 
-Item = TypeVar("Item")
 Stage = Callable[[str], Progress]
 """Called when a stage begins, with a sentence about it; returns where that stage reports to."""
 
@@ -161,7 +159,7 @@ def _film(
     ) as film:
         for _ in _no_grad(film.chunks(progress)):
             pass
-        frames = _counted(film.frames(), motion.num_frames, stage("Encoding"))
+        frames = counted(film.frames(), motion.num_frames, stage("Encoding"))
         return write_video(out, frames, motion.fps, audio)
 
 
@@ -169,11 +167,3 @@ def _film(
 def _no_grad(items: Iterator[Item]) -> Iterator[Item]:
     """The same items, computed without gradients."""
     yield from items
-
-
-def _counted(items: Iterator[Item], total: int, progress: Progress) -> Iterator[Item]:
-    """The same items, with progress."""
-    for done, item in enumerate(items):
-        progress(done, total)
-        yield item
-    progress(total, total)

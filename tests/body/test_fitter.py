@@ -13,9 +13,9 @@ from vlogger_core.body.fit_start import arm_guesses, start
 from vlogger_core.body.fit_targets import FitBody, FitTargets, fingertips
 from vlogger_core.body.fitter import MATTE_STEPS, FitSteps, fit_photo
 from vlogger_core.body.landmarks import BODY_POINTS, PhotoLandmarks, no_points
+from vlogger_core.data.random_bodies import random_body
 from vlogger_core.datatypes import BodyFit, Camera
 from vlogger_core.errors import InputError
-from vlogger_core.evaluate.random_bodies import random_body
 from vlogger_core.image import load_image
 from vlogger_core.names import EXPRESSION_INDEX, JOINT_INDEX, PART_INDEX, SMPLX_JOINTS
 from vlogger_core.render.camera import project

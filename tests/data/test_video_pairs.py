@@ -9,6 +9,7 @@ import torch
 
 from vlogger_core.body.anny_model import AnnyBody, load_anny
 from vlogger_core.data import video_photos
+from vlogger_core.data.random_bodies import random_body
 from vlogger_core.data.video_bodies import body_sample, draw_somebody
 from vlogger_core.data.video_crop import Crop, PairSettings
 from vlogger_core.data.video_motions import MotionBank, fit_at, join_motions, motion_between, stillness
@@ -16,7 +17,6 @@ from vlogger_core.data.video_photos import PhotoPairs
 from vlogger_core.data.video_portraits import fit_portraits
 from vlogger_core.datatypes import BodyFit
 from vlogger_core.errors import InputError
-from vlogger_core.evaluate.random_bodies import random_body
 from vlogger_core.motion.layout import MOTION_JOINTS
 from vlogger_core.names import EXPRESSION_INDEX, PART_INDEX
 from vlogger_core.render.stage import open_stage

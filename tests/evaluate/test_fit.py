@@ -9,10 +9,10 @@ import torch
 
 from vlogger_core.body.anny_model import AnnyBody, load_anny
 from vlogger_core.cli import main
+from vlogger_core.data.random_bodies import SIZE, KnownBody, random_body
 from vlogger_core.datatypes import Audio, BodyFit
 from vlogger_core.evaluate import fit_photos, fit_recovery
 from vlogger_core.evaluate.fit_clips import best_correlation, largest_jump, loudness
-from vlogger_core.evaluate.random_bodies import SIZE, KnownBody, random_body
 from vlogger_core.names import EXPRESSION_INDEX, JOINT_INDEX
 from vlogger_core.rotation import compose_rotvec
 

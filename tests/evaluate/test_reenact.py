@@ -13,10 +13,10 @@ from tests.video.tiny_cascade import SETTINGS, tiny_models
 from vlogger_core.body.anny_model import load_anny
 from vlogger_core.body.expression import compose_expression
 from vlogger_core.cli import main
+from vlogger_core.data.random_bodies import SIZE, random_body
 from vlogger_core.datatypes import BodyFit
 from vlogger_core.errors import InputError, ToolError
 from vlogger_core.evaluate import reenact, reenact_ablation, reenact_clips, reenact_drift, reenact_lpips
-from vlogger_core.evaluate.random_bodies import SIZE, random_body
 from vlogger_core.evaluate.reenact_cache import FitCache, Tracked
 from vlogger_core.evaluate.reenact_clips import OURS, STATIC, WARP, Made
 from vlogger_core.evaluate.reenact_detail import still_motion

@@ -1,7 +1,7 @@
 """What a body is likely to be before the photo has spoken: poses, shapes, expressions, fields of view.
 
 Our own figures. Shapes were tuned on 28 generated portraits of adults, upright and nearly frontal; the spread of the
-trunk's pose on random bodies (`evaluate.random_bodies`, other seeds than those that are evaluated); the spread of
+trunk's pose on random bodies (`data.random_bodies`, other seeds than those that are evaluated); the spread of
 parted lips also on two photographs of smiles that the evaluation counts.
 
 Poses are those of a person who sits or stands and looks at a camera; angles are rotation vectors in SMPL-X

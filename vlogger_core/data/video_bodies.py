@@ -14,10 +14,10 @@ from ..body.anny_model import AnnyBody
 from ..body.expression import pose_at
 from ..body.fit_priors import FOV_DEG, FOV_SIGMA_DEG
 from ..datatypes import BodyFit, Camera, Motion
-from ..evaluate.random_bodies import EYES_M, random_body
 from ..names import EXPRESSION_INDEX, JOINT_INDEX
 from ..render.camera import window
 from ..render.stage import open_stage
+from .random_bodies import EYES_M, random_body
 from .video_backgrounds import draw_background
 from .video_crop import PairSettings
 from .video_fit_noise import off_fit, off_motion

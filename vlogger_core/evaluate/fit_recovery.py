@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..body.fitter import fit_photo
 from ..body.protocol import BodyModel
+from ..data.random_bodies import SIZE, KnownBody, body_points, random_body
 from ..datatypes import BodyFit
 from ..names import EXPRESSION_INDEX, JOINT_INDEX
 from ..progress import Progress, silent
 from ..rotation import rotvec_to_rotmat
-from .random_bodies import SIZE, KnownBody, body_points, random_body
 from .table import Figure
 
 NUM_BODIES = 50

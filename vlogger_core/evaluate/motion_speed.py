@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -18,6 +17,7 @@ from ..motion.sampler import sample_motion
 from ..progress import Progress, silent
 from ..speech.mel import SAMPLE_RATE, mel_features
 from .motion_flite_set import read_flite_set
+from .own_process import measured_apart
 from .process_memory import PEAK, forget_peak, memory_mb
 from .table import Figure
 
@@ -49,20 +49,7 @@ def speed_figures(
 
     The best of several short runs counts, as other work slows others; the long run is held against their median.
     """
-    context = get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(send, weights, steps, guidance, long_s), daemon=True)
-    process.start()
-    send.close()
-    try:
-        while not receive.poll(0.5):
-            progress(0, 1)
-        timing = receive.recv()
-    except EOFError as error:
-        raise RuntimeError("The process that was timed ended early; its own words stand above.") from error
-    finally:
-        process.terminate()
-        process.join()
+    timing: Timing = measured_apart(_measure, weights, steps, guidance, long_s, progress=progress)
     progress(1, 1)
     note = f"{steps} steps, {THREADS} threads, best of {2 * TIMED}; {timing.short_cpu_s:.2f} s of CPU time"
     return [

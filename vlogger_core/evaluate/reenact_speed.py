@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -14,13 +13,13 @@ import torch
 from ..assets import PORTRAIT
 from ..data.training_clock import FPS
 from ..datatypes import Audio
-from ..errors import InputError
 from ..image import load_image
 from ..pipeline import GenerateConfig, generate
 from ..progress import Progress, silent
 from ..speech.mel import SAMPLE_RATE
 from ..video.cascade import CascadeSettings
 from .motion_flite_set import read_flite_set
+from .own_process import measured_apart
 from .process_memory import PEAK, memory_mb
 from .table import Figure
 
@@ -84,28 +83,7 @@ def time_video(
     Raises:
         InputError: as `generate` does.
     """
-    context = get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(send, settings, quality, size, seconds), daemon=True)
-    process.start()
-    send.close()
-    at = (0, 1)
-    try:
-        while True:
-            progress(*at)
-            if not receive.poll(_TELLS_EVERY_S):
-                continue
-            said = receive.recv()
-            if isinstance(said, Timing):
-                return said
-            if isinstance(said, str):
-                raise InputError(said)
-            at = said
-    except EOFError as error:
-        raise RuntimeError("The process that was timed ended early; its own words stand above.") from error
-    finally:
-        process.terminate()
-        process.join()
+    return measured_apart(_measure, settings, quality, size, seconds, progress=progress)
 
 
 def _measure(send: Connection, settings: CascadeSettings, quality: str, size: int, seconds: float) -> None:
@@ -131,10 +109,6 @@ def _measure(send: Connection, settings: CascadeSettings, quality: str, size: in
     with tempfile.TemporaryDirectory() as folder:
         started, cpu = time.perf_counter(), time.process_time()
         audio = Audio(waveform=sound[None], sample_rate=SAMPLE_RATE)
-        try:
-            generate(image, audio, Path(folder) / "video.mp4", config=config, stage=stage)
-        except InputError as error:
-            send.send(str(error))
-            return
+        generate(image, audio, Path(folder) / "video.mp4", config=config, stage=stage)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     send.send(Timing(wall_s=wall, cpu_s=cpu, peak_mb=memory_mb(PEAK)))

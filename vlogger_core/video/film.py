@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -46,9 +47,13 @@ def open_film(
     settings: CascadeSettings,
     *,
     backend: str = DEFAULT_BACKEND,
+    described: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Iterator[Film]:
     """The video of `cascade.sample_cascade` in a folder, which is held against other runs.
+
+    Args:
+        described: `describe_video` of these arguments, where it is at hand: large models take seconds.
 
     Raises:
         InputError, ToolError: see `run_folder.open_run`.
@@ -57,6 +62,7 @@ def open_film(
     def poll(*_: int) -> None:
         progress(0, motion.num_frames)
 
-    video = describe_video(models, fit, motion, size, settings, backend=backend, progress=poll)
-    with open_run(folder, video) as run:
+    if described is None:
+        described = describe_video(models, fit, motion, size, settings, backend=backend, progress=poll)
+    with open_run(folder, described) as run:
         yield Film(run=run, _sample=partial(sample_cascade, models, fit, motion, size, settings, backend=backend))
