@@ -49,6 +49,16 @@ def test_same_seed_same_video(solver: str, fixed_noise: bool):
     assert not torch.equal(video, _video(tiny_network(), replace(settings, seed=1)))
 
 
+@pytest.mark.parametrize("solver", ["ddpm", "ddim", "dpm++"])
+def test_without_temperature_the_seed_does_not_count(solver: str):
+    cold = replace(SETTINGS, solver=solver, temperature=0.0)
+    video = _video(tiny_network(), cold)
+    assert torch.equal(video, _video(tiny_network(), replace(cold, seed=1)))
+    of_model = _video(tiny_network(tiny_config(temperature=0.0)), replace(SETTINGS, solver=solver))
+    assert torch.equal(video, of_model)
+    assert not torch.equal(video, _video(tiny_network(), replace(cold, temperature=0.5)))
+
+
 @pytest.mark.parametrize("known_frames", ["clean", "noised"])
 def test_a_clip_goes_on_from_the_one_before(known_frames: str):
     """With overlap the first new frames depend on the last known ones, through time only."""

@@ -53,6 +53,9 @@ class VideoTraining:
     """Of the clips, how many begin with known frames (temporal outpainting), if the model takes them clean."""
     same_noise: float = 0.5
     """Of the clips, how many have the same noise in all frames, as they are sampled."""
+    noise_power: float = 1.0
+    """The diffusion step is drawn as `steps u^power`: less than 1 shows much noise more often, which is where sampling
+    from little noise (`VideoConfig.temperature`) is decided."""
     seed: int = 0
     log_every: int = 50
     save_every: int = 1000
@@ -173,7 +176,7 @@ class VideoTrainer:
         """Noise, and the step of each frame: 0 for the known frames at the beginning of a clip."""
         b, t = shape[:2]
         # Stratified: every batch has all amounts of noise in it.
-        place = (torch.rand((), generator=generator) + torch.arange(b) / b) % 1
+        place = ((torch.rand((), generator=generator) + torch.arange(b) / b) % 1) ** self.training.noise_power
         steps = 1 + (place[torch.randperm(b, generator=generator)] * self.config.diffusion_steps).long()
         steps = steps.clamp(max=self.config.diffusion_steps)[:, None].repeat(1, t)
         noise = torch.randn(shape, generator=generator)

@@ -62,7 +62,7 @@ class Validation:
 
         signal = solve(
             lambda x, t: network(x, t, controls=controls, reference=controls.reference, previous=previous),
-            noise,
+            noise * network.config.temperature,
             network.schedule,
             solver="ddim",
             steps=self.sampler_steps,

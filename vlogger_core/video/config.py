@@ -61,6 +61,9 @@ class VideoConfig:
     schedule: str = "cosine"
     """Of `SCHEDULES`."""
     diffusion_steps: int = 1000
+    temperature: float = 1.0
+    """Of the noise that sampling begins with, unless the sampler's settings say otherwise. Where the controls tell
+    almost all of a picture, a model of x0 sampled from no noise (0) comes nearer to it than from unit noise."""
     clip_frames: int = 16
     """N: the frames of a clip, as trained."""
     known_frames: str = "clean"
@@ -89,6 +92,7 @@ class VideoConfig:
             _require(width % self.groups == 0, "channels", f"multiples of groups, {self.groups}", width)
             _require(width % self.heads == 0, "channels", f"multiples of heads, {self.heads}", width)
         _require(not self.compose or self.prediction == "x0", "prediction", "x0 for a composing model", self.prediction)
+        _require(0 <= self.temperature <= 1, "temperature", "0 to 1", self.temperature)
         _require(self.clip_frames >= 1, "clip_frames", "at least 1", self.clip_frames)
 
     @property

@@ -44,6 +44,9 @@ class SamplerSettings:
     """N; None is what the model was trained with. Fewer take less memory."""
     fixed_noise: bool = True
     """The same noise for all frames, which holds what the controls leave open still."""
+    temperature: float | None = None
+    """0 to 1, of the noise; 0 always gives the same video, whatever the seed. None is the model's own
+    (`VideoConfig.temperature`)."""
     colour_hold: float = 0.0
     """0 to 1: how far the colours of each clip are moved towards the reference's, against drift."""
 
@@ -52,6 +55,8 @@ class SamplerSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"SamplerSettings.{name} must lie in {low} to {high}. Got {value}.")
+        if self.temperature is not None and not 0 <= self.temperature <= 1:
+            raise ValueError(f"SamplerSettings.temperature must lie in 0 to 1. Got {self.temperature}.")
         if self.seed < 0 or self.steps < 1 or (self.clip_frames is not None and self.clip_frames < 1):
             raise ValueError(
                 "SamplerSettings must have a seed of at least 0, and at least 1 step and 1 frame a clip. "
@@ -157,6 +162,7 @@ def _chunks(
     state: SamplerState,
     counter: _Counter,
 ) -> Iterator[VideoChunk]:
+    temperature = network.config.temperature if settings.temperature is None else settings.temperature
     stage_before = None if previous is None else chain.from_iterable(previous)
     held: ControlFrames | None = None
     for span in spans:
@@ -164,7 +170,8 @@ def _chunks(
         held = controls = _controls(source, span, held, counter)
         before = None if stage_before is None else _before(stage_before, span, state, controls)
         known = state.known
-        clip = _sample_clip(network, controls, before, known, _Noise(settings, span), settings, counter)
+        noise = _Noise(settings, span, temperature)
+        clip = _sample_clip(network, controls, before, known, noise, settings, counter)
         clip, frames = _finished(network, clip, controls, span.known, settings.colour_hold)
         change = frames - controls.composite()[0, span.known :].cpu()
         kept = min(overlap, span.stop)
@@ -267,14 +274,17 @@ class _Noise:
 
     settings: SamplerSettings
     span: ClipSpan
+    temperature: float
 
     def draw(self, step: int, shape: tuple[int, ...]) -> Float[Tensor, "1 t c hs ws"]:
         """Of the start (step 0), or fresh noise for one of the steps. Drawn on the CPU: it is the same everywhere."""
         span = self.span
         if self.settings.fixed_noise:
-            return _draw(shape, self.settings.seed, step).expand(1, span.stop - span.start, *shape)
-        frames = [_draw(shape, self.settings.seed, step, frame) for frame in range(span.start, span.stop)]
-        return torch.stack(frames)[None]
+            noise = _draw(shape, self.settings.seed, step).expand(1, span.stop - span.start, *shape)
+        else:
+            frames = [_draw(shape, self.settings.seed, step, frame) for frame in range(span.start, span.stop)]
+            noise = torch.stack(frames)[None]
+        return noise * self.temperature
 
 
 def _draw(shape: tuple[int, ...], *seeds: int) -> Tensor:
