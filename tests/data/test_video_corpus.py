@@ -17,8 +17,8 @@ from vlogger_core.errors import InputError
 
 def settings(out: Path, **changes) -> CorpusSettings:
     given = {
-        "size": 64, "crop": 64, "frames": 3, "warp": "preview", "backend": "torch", "seed": 0, "portraits": out,
-        "clips": None, "fits": out / "fits", "hands": True, "sound": True,
+        "size": 64, "crop": 64, "frames": 3, "wild": 1.0, "warp": "preview", "backend": "torch", "seed": 0,
+        "portraits": out, "clips": None, "fits": out / "fits", "hands": True, "sound": True,
     }  # fmt: skip
     return CorpusSettings(**{**given, **changes})
 

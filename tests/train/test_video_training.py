@@ -14,13 +14,14 @@ from vlogger_core.errors import InputError
 from vlogger_core.names import PART_INDEX
 from vlogger_core.train import video as command
 from vlogger_core.train.loop import TrainingLog
+from vlogger_core.train.stage_before import StageBefore, degraded, shrink_controls
 from vlogger_core.train.video_data import ExampleStream, collate, mirror
 from vlogger_core.train.video_figures import figures, ssim_map
 from vlogger_core.train.video_loss import VideoLossWeights, picture_loss, pixel_weights
-from vlogger_core.train.video_trainer import VideoTrainer, VideoTraining, degraded, trained_groups
+from vlogger_core.train.video_trainer import VideoTrainer, VideoTraining, trained_groups
 from vlogger_core.train.video_validation import Validation
 from vlogger_core.video.checkpoint import load_video_model, save_video_model
-from vlogger_core.video.config import VideoConfig
+from vlogger_core.video.config import EMBEDDED_256, EMBEDDED_512, EMBEDDED_BASE, VideoConfig
 from vlogger_core.video.network import VideoNetwork, group_of
 from vlogger_core.video.reduced import REDUCTIONS
 
@@ -181,6 +182,23 @@ def test_what_a_stage_before_made_lies_between_truth_and_composite():
     assert (small[0] - truth).abs().mean() < 0.15
 
 
+def test_an_upscaler_learns_from_what_the_stage_before_makes():
+    batch = collate([_sample(2, "clip", 0), _sample(2, "clip", 1)])
+    untrained = VideoNetwork(CONFIG).eval()
+    draws = [StageBefore(2, untrained)(batch, torch.Generator().manual_seed(seed)) for seed in range(6)]
+    composite = shrink_controls(batch.controls, 2).composite()
+    made = [torch.allclose(shown[i], composite[i], atol=1e-5) for shown in draws for i in range(2)]
+    assert {*made} == {True, False}
+    rough = StageBefore(2)(batch, torch.Generator().manual_seed(0))
+    assert torch.equal(rough, degraded(batch, 2, torch.Generator().manual_seed(0)))
+
+
+def test_small_controls_keep_their_edges():
+    controls = shrink_controls(collate([_sample(1, "frames", 0)]).controls, 2)
+    assert controls.size == (8, 8)
+    assert set(controls.parts.unique().tolist()) <= {0.0, 1.0}
+
+
 def _trainer(corpus: Path, stage: str = "image", **changes) -> VideoTrainer:
     training = replace(TRAINING, **changes)
     torch.manual_seed(0)
@@ -303,11 +321,13 @@ def test_an_interrupted_log_goes_on_without_what_is_done_again(tmp_path: Path):
 
 
 def test_what_cannot_be_trained_is_said(corpus: Path, tmp_path: Path):
-    config = _config(tmp_path / "image.json")
+    config, base = _config(tmp_path / "image.json"), tmp_path / "base.safetensors"
+    save_video_model(base, VideoNetwork(CONFIG))
     for arguments, message in (
         (("--stage", "image", "--resume"), "There is no .*state.pt to resume from"),
         (("--stage", "upscale"), "--stage upscale does not suit a network of upscale 1"),
         (("--stage", "joint"), "--stage joint needs several frames"),
+        (("--stage", "image", "--before", str(base)), "and to a base none"),
         (("--stage", "image", "--device", "abacus"), "--device abacus cannot be used"),
         (("--stage", "image", "--init", str(tmp_path / "no.safetensors")), "no.safetensors"),
     ):
@@ -334,3 +354,9 @@ def test_the_shipped_configurations_suit_their_stages():
         several = "clip" if path.stem.endswith("clip") else "joint"
         stage = several if training.frames > 1 else "upscale" if config.upscale > 1 else "image"
         command.check_stage(stage, config, training)
+
+
+def test_the_shipped_models_are_those_of_the_configurations():
+    folder = Path(__file__).parents[2] / "configs"
+    for name, config in (("video_128", EMBEDDED_BASE), ("video_256", EMBEDDED_256), ("video_512", EMBEDDED_512)):
+        assert VideoConfig(**command.read_config(folder / f"{name}.json")[1]) == config

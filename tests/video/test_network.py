@@ -56,6 +56,13 @@ def test_untrained_upscaler_lays_the_stage_before_over_the_composite():
     torch.testing.assert_close(start_frames(controls, small[None]), controls.composite())
 
 
+def test_a_network_may_go_without_the_reference():
+    network, blind = (tiny_network(tiny_config(sees_reference=sees)) for sees in (True, False))
+    blind.load_state_dict(network.state_dict())
+    assert torch.equal(_x0(blind), _x0(network, reference=None))
+    assert not torch.equal(_x0(blind), _x0(network))
+
+
 def test_same_input_same_output():
     assert torch.equal(_x0(tiny_network()), _x0(tiny_network()))
     assert not torch.equal(_x0(tiny_network()), _x0(tiny_network(seed=1)))
@@ -179,7 +186,7 @@ def test_every_weight_learns():
 
 
 @pytest.mark.parametrize(
-    ("config", "low", "high"), [(EMBEDDED_BASE, 4e6, 12e6), (EMBEDDED_256, 3e5, 8e5), (EMBEDDED_512, 3e5, 9e5)]
+    ("config", "low", "high"), [(EMBEDDED_BASE, 4e6, 12e6), (EMBEDDED_256, 8e5, 2e6), (EMBEDDED_512, 8e5, 2e6)]
 )
 def test_embedded_sizes(config, low: float, high: float):
     sizes = Counter()

@@ -31,8 +31,6 @@ from .video_surface import find_places, paint
 
 EYE_DISTANCE = (0.07, 0.20)
 """Between the eyes, as a share of the picture's side."""
-WILD_SHARE = 0.7
-"""Of the motions, how many go beyond what speech does."""
 INCISORS_SHOWN_M = (0.002, 0.008)
 """Of the upper ones, below the upper lip."""
 _CLOSED_MOUTHS = 0.65

@@ -135,6 +135,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=Path, help="folder of your own videos of people who talk to the camera")
     parser.add_argument("--keep-without-hands", action="store_true", help="accept clips that never show a hand")
     parser.add_argument("--keep-without-sound", action="store_true", help="accept clips without clear speech")
+    parser.add_argument(
+        "--wild",
+        type=float,
+        default=1.0,
+        help="how far motions go beyond those of speech, 0 to 1: a model that has seen little but the wild takes "
+        "liberties with calm talk (%(default)s)",
+    )
     parser.add_argument("--warp", choices=WARPS, default=WARPS[0], help="what carries the photo (%(default)s)")
     parser.add_argument("--rasteriser", choices=BACKENDS, default=DEFAULT_BACKEND, help="what draws (%(default)s)")
     parser.add_argument("--max-gb", type=float, default=20.0, help="disk that the corpus may take (%(default)s)")
@@ -151,6 +158,7 @@ def run(args: argparse.Namespace) -> None:
         ("size", args.size, (SMALLEST_PX, LARGEST_PX)),
         ("crop", crop, (SMALLEST_PX // 2, args.size)),
         ("photo-share", args.photo_share, (0, 1)),
+        ("wild", args.wild, (0, 1)),
         ("workers", args.workers, (1, 256)),
     ):
         if not low <= value <= high:
@@ -163,6 +171,7 @@ def run(args: argparse.Namespace) -> None:
         size=args.size,
         crop=crop,
         frames=args.frames,
+        wild=args.wild,
         warp=args.warp,
         backend=args.rasteriser,
         seed=args.seed,

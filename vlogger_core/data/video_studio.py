@@ -32,6 +32,8 @@ HELD_OUT_EVERY = 14
 """Every so many-th photo is for validation only."""
 _SOURCES = ("body", "photo", "clip")
 _WILD = {"frames": (0.3, 1.0), "clip": (0.0, 0.5)}
+_AWAY = (0.4, 1.0)
+"""How wild the motions are that carry photos away."""
 _SMALL = 0.15
 """How wild the motions are that photos are targets of: what a warp still shows well."""
 
@@ -44,6 +46,8 @@ class CorpusSettings:
     crop: int
     frames: int
     """Of a short clip."""
+    wild: float
+    """How far motions go beyond those of speech: 0 not at all, 1 to profiles, wide open mouths and raised arms."""
     warp: str
     backend: str
     seed: int
@@ -115,7 +119,7 @@ class Shard:
             backdrops = PhotoPairs(some, pairs).backdrops()
         people = PEOPLE_PER_SHARD[self.kind]
         each = CLIPS_PER_SHARD // people if self.kind == "clip" else FRAMES_PER_SHARD // FRAMES_PER_REFERENCE // people
-        low, high = _WILD[self.kind]
+        low, high = (self.settings.wild * bound for bound in _WILD[self.kind])
         for _ in range(people):
             person, shape = draw_somebody(_model(), rng, pairs)
             for _ in range(each):
@@ -133,10 +137,10 @@ class Shard:
     def _photo_samples(self, rng: np.random.Generator, bank: MotionBank) -> Iterator[Sample]:
         pairs = PhotoPairs(self._some_photos(rng), self.settings.pairs)
         for _ in range(CLIPS_PER_SHARD if self.kind == "clip" else FRAMES_PER_SHARD):
-            away = bank.cut(rng, num_frames=1, wild=float(rng.uniform(0.4, 1.0)))
+            away = bank.cut(rng, num_frames=1, wild=self.settings.wild * float(rng.uniform(*_AWAY)))
             small = None
             if self.kind == "clip":
-                small = bank.cut(rng, num_frames=self.settings.frames, wild=_SMALL)
+                small = bank.cut(rng, num_frames=self.settings.frames, wild=self.settings.wild * _SMALL)
             yield pairs.sample(away, small, rng)
 
     def _clip_samples(self, rng: np.random.Generator) -> Iterator[Sample]:

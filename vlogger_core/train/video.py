@@ -22,6 +22,7 @@ from ..video.sd15 import load_sd15
 from .curves import Curves, open_curves
 from .loop import TrainingLog, run_steps
 from .options import add_run_arguments, check_same_network, overrides, read_sections, state_path
+from .stage_before import StageBefore
 from .video_data import ExampleStream
 from .video_devices import open_devices
 from .video_loss import VideoLossWeights
@@ -134,6 +135,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint to go on from, whose network is kept: the shipped one to fine-tune it; the clip stage needs "
         "the image (or upscale) stage's",
     )
+    parser.add_argument(
+        "--before",
+        type=Path,
+        help="of an upscaler, the checkpoint of the stage before: it then learns from what that stage makes, not only "
+        "from degraded truth",
+    )
     parser.add_argument("--base", type=Path, help="Stable Diffusion 1.5, for networks in its latent space")
     parser.add_argument(
         "--device", default="cpu", help="cpu, cuda, cuda:1, mps, or accelerate for all that it gives (%(default)s)"
@@ -153,6 +160,7 @@ def run(args: argparse.Namespace) -> None:
         torch.manual_seed(training.seed)
         network = _network(settings, args.init, args.base)
         check_stage(args.stage, network.config, training)
+        before = _stage_before(network.config, args.before, devices.device)
         kind = "clip" if args.stage in CLIP_STAGES else "frames"
         streams = {
             name: ExampleStream(
@@ -171,14 +179,27 @@ def run(args: argparse.Namespace) -> None:
             examples=training.validation_examples,
             batch=training.batch,
             sampler_steps=training.validation_steps,
+            before=before,
             controls=training.controls,
         )
-        trainer = VideoTrainer(network, training, streams["train"], stage=args.stage, devices=devices)
+        trainer = VideoTrainer(network, training, streams["train"], stage=args.stage, before=before, devices=devices)
         if args.resume:
             trainer.load(state)
         log.info("training %s", json.dumps(asdict(training)))
         with open_curves(args.out, trainer.step) if devices.rank == 0 else nullcontext() as curves:
             train(trainer, args.out, validation=validation, curves=curves)
+
+
+def _stage_before(config: VideoConfig, path: Path | None, device: torch.device) -> StageBefore | None:
+    if path is None:
+        return None
+    network = load_video_model(path).to(device)
+    if config.upscale == 1 or network.config.size * config.upscale != config.size:
+        raise InputError(
+            f"--before {path} gives {network.config.size} px, and the network to train makes {config.size} px out of "
+            f"{config.size // config.upscale}: give the stage before it, and to a base none."
+        )
+    return StageBefore(config.upscale, network)
 
 
 def _network(settings: Mapping[str, Any], init: Path | None, base: Path | None) -> VideoNetwork:

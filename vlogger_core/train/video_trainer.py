@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from ..errors import InputError
@@ -17,6 +15,7 @@ from ..video.config import VideoConfig
 from ..video.network import Group, VideoNetwork, train_only
 from ..video.reduced import REDUCTIONS, reduce_controls
 from .pace import average, learning_rate
+from .stage_before import StageBefore
 from .state import read_state, save_state
 from .video_data import ExampleStream, VideoBatch, collate
 from .video_devices import Devices, OneDevice
@@ -97,6 +96,7 @@ class VideoTrainer:
         stream: ExampleStream,
         *,
         stage: str,
+        before: StageBefore | None = None,
         devices: Devices | None = None,
     ) -> None:
         if stage not in STAGES:
@@ -104,6 +104,7 @@ class VideoTrainer:
         self.training, self.stream, self.stage = training, stream, stage
         self.devices = devices or OneDevice(torch.device("cpu"))
         self.config = network.config
+        self.before = before or StageBefore(self.config.upscale)
         self.network = network.to(self.devices.device).train()
         parameters = train_only(self.network, trained_groups(self.config, stage))
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -139,8 +140,8 @@ class VideoTrainer:
     def _loss(self, batch: VideoBatch, generator: torch.Generator) -> dict[str, Tensor]:
         training, config = self.training, self.config
         device = self.devices.device
-        previous = degraded(batch, config.upscale, generator) if config.upscale > 1 else None
         on_device = batch.to(device)
+        previous = self.before(on_device, generator) if config.upscale > 1 else None
         weights = pixel_weights(on_device.controls, training.loss)
         controls = on_device.controls
         if training.controls is not None:
@@ -157,7 +158,7 @@ class VideoTrainer:
             steps,
             controls=controls,
             reference=controls.reference,
-            previous=None if previous is None else previous.to(device),
+            previous=previous,
             keep_controls=keep[0].to(device),
             keep_reference=keep[1].to(device),
         )
@@ -217,22 +218,3 @@ class VideoTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.sums = state["step"], state["sums"]
         self.stream.seek(state["drawn"])
-
-
-def degraded(batch: VideoBatch, upscale: int, generator: torch.Generator) -> Float[Tensor, "b t 3 hp wp"]:
-    """What a stage before an upscaler might have made: between the truth and the composite, a little soft and noisy."""
-    b, t = batch.target.shape[:2]
-    size = (batch.target.shape[-2] // upscale, batch.target.shape[-1] // upscale)
-
-    def small(frames: Float[Tensor, "b t 3 h w"]) -> Tensor:
-        flat = rearrange(frames, "b t c h w -> (b t) c h w")
-        return F.interpolate(flat, size, mode="bilinear", align_corners=False, antialias=True)
-
-    def drawn(high: float) -> Tensor:
-        return (high * torch.rand(b, generator=generator)).repeat_interleave(t)[:, None, None, None]
-
-    truth, composite = small(batch.target), small(batch.controls.composite())
-    made = torch.lerp(truth, composite, drawn(0.7))
-    soft = F.avg_pool2d(F.pad(made, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    made = torch.lerp(made, soft, drawn(0.8)) + drawn(0.015) * torch.randn(made.shape, generator=generator)
-    return rearrange(made.clamp(0, 1), "(b t) c h w -> b t c h w", b=b)

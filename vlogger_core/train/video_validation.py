@@ -11,12 +11,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from ..diffusion import solve
 from ..video.network import VideoNetwork, start_frames
 from ..video.reduced import reduce_controls
+from .stage_before import StageBefore, sample_once
 from .video_data import ExampleStream, VideoBatch, collate
 from .video_figures import figures
-from .video_trainer import degraded
 
 _SHOWN = 8
 _ERROR_GAIN = 3.0
@@ -26,11 +25,19 @@ class Validation:
     """Samples of people that the training never sees."""
 
     def __init__(
-        self, stream: ExampleStream, *, examples: int, batch: int, sampler_steps: int, controls: str | None = None
+        self,
+        stream: ExampleStream,
+        *,
+        examples: int,
+        batch: int,
+        sampler_steps: int,
+        before: StageBefore | None = None,
+        controls: str | None = None,
     ) -> None:
         batch = min(batch, examples)
         self.batches = [collate(stream.next(batch)) for _ in range(max(1, examples // batch))]
         self.sampler_steps, self.controls = sampler_steps, controls
+        self.before = before
 
     @torch.no_grad()
     def __call__(self, network: VideoNetwork, device: torch.device) -> tuple[dict[str, float], Float[Tensor, "3 h w"]]:
@@ -47,28 +54,11 @@ class Validation:
         return told, torch.cat(rows[:_SHOWN], 1)
 
     def _sample(self, network: VideoNetwork, batch: VideoBatch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        previous = None
-        if network.config.upscale > 1:
-            previous = degraded(batch.to(torch.device("cpu")), network.config.upscale, generator).to(
-                batch.target.device
-            )
+        before = self.before or StageBefore(network.config.upscale)
+        previous = before(batch, generator) if network.config.upscale > 1 else None
         controls = batch.controls if self.controls is None else reduce_controls(batch.controls, self.controls)
-        start = start_frames(controls, previous)
-        shape = network.space.encode(start).shape
-        noise = torch.randn(shape[0], 1, *shape[2:], generator=generator).expand(shape).to(start.device)
-
-        def draw(step: int) -> Tensor:
-            raise AssertionError(f"DDIM draws no noise. Got step {step}.")
-
-        signal = solve(
-            lambda x, t: network(x, t, controls=controls, reference=controls.reference, previous=previous),
-            noise * network.config.temperature,
-            network.schedule,
-            solver="ddim",
-            steps=self.sampler_steps,
-            draw=draw,
-        )
-        return start.clamp(0, 1).cpu(), network.space.decode(signal).clamp(0, 1).cpu()
+        ours = sample_once(network, controls, previous, generator, steps=self.sampler_steps)
+        return start_frames(controls, previous).clamp(0, 1).cpu(), ours.cpu()
 
 
 def save_picture(picture: Float[Tensor, "3 h w"], path: Path) -> None:

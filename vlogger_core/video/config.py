@@ -43,6 +43,10 @@ class VideoConfig:
     token_grid: int = 8
     """The reference is seen as this many tokens squared."""
 
+    sees_reference: bool = True
+    """Whether cross-attention gets the reference; an upscaler that is trained on crops does without, since a crop is no
+    photo. The warp shows it the photo's detail."""
+
     control_entry: str = "copy"
     """Of `CONTROL_ENTRIES`. `copy`: into a copy of the encoder whose outputs enter the base through layers of zeros
     (ControlNet, the paper's way). `input`: into the first layer, half the work."""
@@ -106,31 +110,34 @@ def _require(holds: bool, name: str, wanted: str, got: object) -> None:
         raise ValueError(f"VideoConfig.{name} must be {wanted}. Got {got}.")
 
 
-EMBEDDED_BASE = VideoConfig()
+EMBEDDED_BASE = VideoConfig(temperature=0.0)
 """128 px, the model that the pack ships."""
 EMBEDDED_256 = VideoConfig(
     size=256,
     upscale=2,
     patch=8,
-    channels=(32, 48),
+    channels=(48, 64),
     attention=(False, False),
-    token_width=48,
+    token_width=64,
     control_entry="input",
-    control_width=32,
+    control_width=48,
     coarse=4,
+    sees_reference=False,
+    temperature=0.0,
 )
 """128 to 256 px."""
 EMBEDDED_512 = VideoConfig(
     size=512,
     upscale=2,
     patch=8,
-    channels=(32, 40, 48),
+    channels=(32, 48, 64),
     attention=(False, False, False),
-    groups=8,
-    token_width=48,
+    token_width=64,
     control_entry="input",
     control_width=32,
     coarse=4,
+    sees_reference=False,
+    temperature=0.0,
     clip_frames=8,
 )
 """256 to 512 px."""

@@ -132,6 +132,8 @@ class VideoNetwork(nn.Module):
     ) -> Float[Tensor, "b k d"]:
         """Look at the photo. `keep` is as for `encode_controls`."""
         tokens = self.reference(reference)
+        if not self.config.sees_reference:
+            keep = torch.zeros(len(reference), dtype=torch.bool, device=tokens.device)
         return tokens if keep is None else torch.where(keep[:, None, None], tokens, self.reference.null)
 
     def denoise(
