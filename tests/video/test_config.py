@@ -14,6 +14,8 @@ from vlogger_core.video.config import EMBEDDED_256, EMBEDDED_512, EMBEDDED_BASE,
         ({"attention": (True,)}, r"attention must be as many values as channels. Got 1"),
         ({"prediction": "noise", "compose": False}, r"prediction must be one of x0, epsilon, v. Got noise"),
         ({"prediction": "epsilon"}, r"prediction must be x0 for a composing model. Got epsilon"),
+        ({"temperature": 2.0}, r"temperature must be 0 to 1. Got 2"),
+        ({"still": 0.1, "prediction": "v", "compose": False}, r"still must be 0 but for pixels. Got 0.1"),
         ({"clip_frames": 0}, r"clip_frames must be at least 1"),
     ],
 )

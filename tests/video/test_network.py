@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,6 +55,22 @@ def test_untrained_upscaler_lays_the_stage_before_over_the_composite():
         controls.composite()[0], (16, 16), mode="bilinear", align_corners=False, antialias=True
     )
     torch.testing.assert_close(start_frames(controls, small[None]), controls.composite())
+
+
+def test_what_did_not_move_stays_the_photo():
+    network = tiny_network(tiny_config(still=0.05))
+    all_of_it = tiny_network()
+    controls = tiny_controls()
+    resting = replace(
+        controls,
+        warp=controls.reference[:, None].expand_as(controls.warp),
+        background=controls.reference,
+    )
+    assert torch.equal(_x0(network, controls=resting), network.space.encode(resting.composite()))
+    assert not torch.equal(_x0(all_of_it, controls=resting), network.space.encode(resting.composite()))
+    elsewhere = replace(resting, reference=(resting.reference + 0.5) % 1)
+    same = {"controls": elsewhere, "reference": elsewhere.reference}
+    torch.testing.assert_close(_x0(network, **same), _x0(all_of_it, **same))
 
 
 def test_a_network_may_go_without_the_reference():

@@ -33,6 +33,7 @@ EYE_DISTANCE = (0.07, 0.20)
 """Between the eyes, as a share of the picture's side."""
 INCISORS_SHOWN_M = (0.002, 0.008)
 """Of the upper ones, below the upper lip."""
+MOUTH_LIGHT = (0.6, 1.2)
 _CLOSED_MOUTHS = 0.65
 
 
@@ -51,7 +52,11 @@ def draw_somebody(
     hair = grow_cloud(model, rest.vertices, look, painted, strands=strands, finer=finer)
     worn = [cloud for cloud in (hair, put_on_glasses(model, rest.vertices, look)) if cloud is not None]
     drop = _teeth_drop_m(model, rest.vertices, rng)
-    return Person(model=model, rest=rest, look=look, painted=painted, hair=join_clouds(worn), teeth_drop_m=drop), shape
+    person = Person(
+        model=model, rest=rest, look=look, painted=painted, hair=join_clouds(worn), teeth_drop_m=drop,
+        mouth_light=float(rng.uniform(*MOUTH_LIGHT)),
+    )  # fmt: skip
+    return person, shape
 
 
 def _teeth_drop_m(model: AnnyBody, rest: Float[Tensor, "v 3"], rng: np.random.Generator) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from ..character.noise import smoothstep
 from ..datatypes import Camera
 from ..names import PART_INDEX
 from ..render.camera import project
+from ..render.mouth import WARMTH
 from ..render.raster import blend, rasterise
 from ..render.visibility import vertex_normals
 from .video_hair import HairCloud
@@ -29,6 +30,9 @@ _CLOSING = 1.8
 _TEETH_M = (0.0, 0.0085, 0.0150, 0.0225, 0.0290)
 """Gaps between the teeth, metres from the middle."""
 _FLESH = {"mouth_cavity": (0.11, 0.016, 0.014), "tongue": (0.42, 0.12, 0.11)}
+_AMBIENT, _HALF_LIT_M = 0.08, 0.012
+"""Light in a mouth that is almost closed, and the opening at which half of what could come in does. Teeth that are as
+bright as in the open are what gives drawn mouths away: in talk they are mostly dark."""
 _TEETH, _GUMS = (0.72, 0.62, 0.47), (0.38, 0.11, 0.10)
 _EYE_WHITE = (0.46, 0.42, 0.385)
 
@@ -45,6 +49,8 @@ class Person:
     """With the glasses."""
     teeth_drop_m: tuple[float, float]
     """How much lower the upper and the lower teeth stand than the mesh has them, which shows the wrong ones."""
+    mouth_light: float = 1.0
+    """Of the light that comes through between the lips."""
     exposure: float = 1.0
 
 
@@ -95,13 +101,12 @@ def draw_person(
     albedo = albedo * (1 - 0.75 * edge)
     part = model.face_parts[face_id]
     gloss = torch.where(cloth > 0.5, 0.05, gloss)
-    dim = torch.ones(len(part))
-    albedo, gloss, dim = _mouth(part, local, position, albedo, gloss, dim, dressed, model)
+    albedo, gloss, dim = _mouth(person, part, local, position, albedo, gloss, dressed)
     albedo, gloss = _eyes(part, local, albedo, gloss, places, look)
 
     hair = _carried(person, vertices, places)
     shadow = _open_to_light(look.lights[0], dressed, model, hair, position, normal, backend)
-    light = _lit(look, albedo, gloss, normal, view, shadow) * dim[:, None]
+    light = _lit(look, albedo, gloss, normal, view, shadow) * dim
     h, w = fine.height, fine.width
     picture, cover = torch.zeros(h * w, 3), torch.zeros(h * w)
     picture[pixels], cover[pixels] = light, 1.0
@@ -124,12 +129,16 @@ def _turn(before: Float[Tensor, "n 3"], after: Float[Tensor, "n 3"]) -> Float[Te
 
 
 def _mouth(
-    part: Tensor, local: Tensor, position: Tensor, albedo: Tensor, gloss: Tensor, dim: Tensor, vertices: Tensor, model
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Teeth with gaps and gums, tongue, and how the light falls off behind the lips."""
+    person: Person, part: Tensor, local: Tensor, position: Tensor, albedo: Tensor, gloss: Tensor, vertices: Tensor
+) -> tuple[Tensor, Tensor, Float[Tensor, "n 3"]]:
+    """Teeth with gaps and gums, tongue, and how the light falls off: behind the lips, and the less they are open. What
+    does come in was reflected by red flesh."""
+    model, places = person.model, find_places(person.model)
     lips = vertices[model.faces[model.face_parts == PART_INDEX["lips"]].unique()]
     front = -lips[:, 2].amax()
-    albedo, gloss, dim = albedo.clone(), gloss.clone(), dim.clone()
+    opening_m = float(vertices[places.seam, 1].max() - vertices[places.seam, 1].min())
+    entering = person.mouth_light * (_AMBIENT + (1 - _AMBIENT) * opening_m / (opening_m + _HALF_LIT_M))
+    albedo, gloss, dim = albedo.clone(), gloss.clone(), torch.ones(len(part), 3)
     for name, colour in (*_FLESH.items(), ("teeth", _TEETH)):
         at = (part == PART_INDEX[name]).nonzero()[:, 0]
         if not len(at):
@@ -140,12 +149,13 @@ def _mouth(
             x, y = local[at, 0].abs(), local[at, 1]
             gap = (x[:, None] - torch.tensor(_TEETH_M)).abs().amin(1)
             albedo[at] *= (1 - 0.25 * torch.exp(-((gap / 0.0006) ** 2)))[:, None]
-            upper, lower = find_places(model).bite
+            upper, lower = places.bite
             root = torch.where(y > (upper + lower) / 2, y - upper, lower - y)
             gums = smoothstep(0.0085, 0.0100, root)
             albedo[at] = torch.lerp(albedo[at], torch.tensor(_GUMS).expand(len(at), 3), gums[:, None])
         behind = (-position[at, 2] - front).clamp(min=0)
-        dim[at] = 0.14 + 0.86 * torch.exp(-behind / 0.022)
+        light = entering * (0.14 + 0.86 * torch.exp(-behind / 0.022))
+        dim[at] = torch.stack([light**exponent for exponent in WARMTH], 1)
     return albedo, gloss, dim
 
 

@@ -62,6 +62,10 @@ class VideoConfig:
     compose: bool = True
     """x0 is the composite of warp and background (for an upscaler with the stage before laid over it) plus what the
     network says; needs the prediction of x0."""
+    still: float = 0.0
+    """Of a composing model in pixels: where the composite differs from the photo by less than this (of 0 to 1, mean of
+    the colours over 3 x 3 pixels), proportionally less of what the network says is added. What did not move is the photo
+    itself and needs no mending, however tempting. 0 adds all."""
     schedule: str = "cosine"
     """Of `SCHEDULES`."""
     diffusion_steps: int = 1000
@@ -96,6 +100,8 @@ class VideoConfig:
             _require(width % self.groups == 0, "channels", f"multiples of groups, {self.groups}", width)
             _require(width % self.heads == 0, "channels", f"multiples of heads, {self.heads}", width)
         _require(not self.compose or self.prediction == "x0", "prediction", "x0 for a composing model", self.prediction)
+        _require(0 <= self.still <= 1, "still", "0 to 1", self.still)
+        _require(not self.still or (self.compose and self.space == "pixel"), "still", "0 but for pixels", self.still)
         _require(0 <= self.temperature <= 1, "temperature", "0 to 1", self.temperature)
         _require(self.clip_frames >= 1, "clip_frames", "at least 1", self.clip_frames)
 
@@ -110,7 +116,7 @@ def _require(holds: bool, name: str, wanted: str, got: object) -> None:
         raise ValueError(f"VideoConfig.{name} must be {wanted}. Got {got}.")
 
 
-EMBEDDED_BASE = VideoConfig(temperature=0.0)
+EMBEDDED_BASE = VideoConfig(still=0.08, temperature=0.0)
 """128 px, the model that the pack ships."""
 EMBEDDED_256 = VideoConfig(
     size=256,
@@ -123,6 +129,7 @@ EMBEDDED_256 = VideoConfig(
     control_width=48,
     coarse=4,
     sees_reference=False,
+    still=0.08,
     temperature=0.0,
 )
 """128 to 256 px."""
@@ -137,6 +144,7 @@ EMBEDDED_512 = VideoConfig(
     control_width=32,
     coarse=4,
     sees_reference=False,
+    still=0.08,
     temperature=0.0,
     clip_frames=8,
 )

@@ -32,6 +32,8 @@ class EncodedControls:
     """Of n = b t frames."""
     composite: Float[Tensor, "b t c hs ws"] | None
     """What x0 is predicted as a residual on; None where it is predicted whole."""
+    share: Float[Tensor, "b t c hs ws"] | None = None
+    """Of the residual, how much is added, see `VideoConfig.still`; None adds all."""
     keep: Float[Tensor, " b"] | None = None
     """0 for clips whose controls are dropped, 1 for the others; None keeps all."""
 
@@ -125,7 +127,8 @@ class VideoNetwork(nn.Module):
         composite = start if self.config.compose else None
         if composite is not None and kept is not None:
             composite = composite * kept[:, None, None, None, None]
-        return EncodedControls(features=features, composite=composite, keep=kept)
+        share = self.space.encode(moved(controls, self.config.still)) / 2 + 0.5 if self.config.still else None
+        return EncodedControls(features=features, composite=composite, share=share, keep=kept)
 
     def encode_reference(
         self, reference: Float[Tensor, "b 3 h w"], *, keep: Bool[Tensor, " b"] | None = None
@@ -154,7 +157,9 @@ class VideoNetwork(nn.Module):
         steps = (t if t.ndim == 2 else t[:, None]).expand(x.shape[:2])
         out = self._predict(x, steps, controls, tokens).to(x.dtype)
         if self.config.prediction == "x0":
-            return out if controls is None or controls.composite is None else controls.composite + out
+            if controls is None or controls.composite is None:
+                return out
+            return controls.composite + (out if controls.share is None else controls.share * out)
         alpha, sigma = self.schedule.alpha_sigma(steps, x)
         return (x - sigma * out) / alpha if self.config.prediction == "epsilon" else alpha * x - sigma * out
 
@@ -201,6 +206,14 @@ def start_frames(controls: ControlFrames, previous: Float[Tensor, "b t 3 hp wp"]
     small = shrink(pictures, (before.shape[-2], before.shape[-1]))
     change = F.interpolate(before - small, pictures.shape[-2:], mode="bilinear", align_corners=False)
     return rearrange(pictures + change, "(b t) c h w -> b t c h w", b=batch)
+
+
+def moved(controls: ControlFrames, still: float) -> Float[Tensor, "b t 3 h w"]:
+    """How far the composite is from showing what the photo shows at the same place: 0 is not at all, 1 is `still` or
+    more."""
+    change = (controls.composite() - controls.reference[:, None]).abs().mean(2)
+    around = F.avg_pool2d(F.pad(change, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return (around / still).clamp(max=1)[:, :, None].expand_as(controls.warp)
 
 
 def shrink(pictures: Float[Tensor, "n c _h _w"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
