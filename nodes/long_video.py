@@ -40,7 +40,7 @@ class VloggerLongVideo(io.ComfyNode):
                 ),
                 video_widgets.seed(),
                 video_widgets.steps(of=" of the base"),
-                video_widgets.steps("upscaler_steps", default=2, of=" of each stage of super-resolution"),
+                video_widgets.steps("upscaler_steps", default=1, of=" of each stage of super-resolution"),
                 *video_widgets.sampling(),
                 io.String.Input(
                     "filename_prefix",

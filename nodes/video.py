@@ -78,7 +78,7 @@ class VloggerUpscaler(io.ComfyNode):
                 widgets.motion(),
                 widgets.short_side("At most what the last stage makes: 512 with the embedded models.", step=2),
                 video_widgets.seed(),
-                video_widgets.steps(default=2),
+                video_widgets.steps(default=1),
                 *video_widgets.sampling(),
                 widgets.rasteriser(),
             ],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _NUM_SEEDS = 1 << 64
 _AS_TRAINED = 0
+_MODELS_OWN = -1.0
 # The values are those of vlogger_core.diffusion.SOLVERS, which is too heavy to import before a node runs.
 _SOLVERS = {"DDIM": "ddim", "DPM-Solver++": "dpm++", "DDPM": "ddpm"}
 _OVERLAPS = {"0 %": 0.0, "25 %": 0.25, "50 %": 0.5}
@@ -23,7 +24,7 @@ def video_model() -> io.Input:
     return sockets.VideoModel.Input("video_model", tooltip="From VLOGGER Load Video Model.")
 
 
-def steps(name: str = "steps", *, of: str = "", default: int = 4) -> io.Int.Input:
+def steps(name: str = "steps", *, of: str = "", default: int = 2) -> io.Int.Input:
     """Diffusion steps. `of` says of what."""
     return io.Int.Input(
         name,
@@ -42,7 +43,10 @@ def seed() -> io.Int.Input:
         min=0,
         max=_NUM_SEEDS - 1,
         control_after_generate=True,
-        tooltip="Same seed, same video on the same kind of device.",
+        tooltip=(
+            "Same seed, same video on the same kind of device. Counts where the temperature (advanced) is above 0; the "
+            "embedded models have 0 of their own."
+        ),
     )
 
 
@@ -91,6 +95,19 @@ def sampling() -> list[io.Input]:
             tooltip="The same noise for all frames, which holds still what the body's motion leaves open.",
         ),
         io.Float.Input(
+            "temperature",
+            default=_MODELS_OWN,
+            min=_MODELS_OWN,
+            max=1.0,
+            step=0.05,
+            optional=True,
+            advanced=True,
+            tooltip=(
+                "Of the noise that sampling begins with; -1 is the model's own. 0 keeps nearest to the photo and gives "
+                "the same video for every seed, which is right for the embedded models; Stable Diffusion needs 1."
+            ),
+        ),
+        io.Float.Input(
             "colour_hold",
             default=0.0,
             min=0.0,
@@ -120,6 +137,7 @@ def settings(
     reference_guidance: float,
     overlap: str,
     fixed_noise: bool = True,
+    temperature: float = _MODELS_OWN,
     colour_hold: float = 0.0,
     clip_frames: int = _AS_TRAINED,
 ) -> SamplerSettings:
@@ -135,5 +153,6 @@ def settings(
         overlap=_OVERLAPS[overlap],
         clip_frames=clip_frames or None,
         fixed_noise=fixed_noise,
+        temperature=None if temperature < 0 else temperature,
         colour_hold=colour_hold,
     )

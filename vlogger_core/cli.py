@@ -115,8 +115,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_video(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--video-steps", type=int, default=4, help="diffusion steps of the base model (%(default)s)")
-    group.add_argument("--upscale-steps", type=int, default=2, help="diffusion steps of each upscaler (%(default)s)")
+    group.add_argument("--video-steps", type=int, default=2, help="diffusion steps of the base model (%(default)s)")
+    group.add_argument("--upscale-steps", type=int, default=1, help="diffusion steps of each upscaler (%(default)s)")
     group.add_argument("--solver", choices=("ddpm", "ddim", "dpm++"), default="ddim", help="(%(default)s)")
     group.add_argument(
         "--control-guidance",

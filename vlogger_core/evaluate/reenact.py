@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", type=Path, help="folder with video_128, video_256 and video_512.safetensors (default: the shipped)"
     )
-    parser.add_argument("--steps", type=int, default=4, help="diffusion steps of the base (%(default)s)")
-    parser.add_argument("--upscale-steps", type=int, default=2, help="of each upscaler (%(default)s)")
+    parser.add_argument("--steps", type=int, default=2, help="diffusion steps of the base (%(default)s)")
+    parser.add_argument("--upscale-steps", type=int, default=1, help="of each upscaler (%(default)s)")
     parser.add_argument("--control-guidance", type=float, default=1.0, help="of the base, 1 is none (%(default)s)")
     parser.add_argument("--reference-guidance", type=float, default=1.0, help="of the base, 1 is none (%(default)s)")
     parser.add_argument("--overlap", type=float, default=0.5, help="share of a clip that the next goes on from")

@@ -36,7 +36,7 @@ class CascadeSettings:
     """How the stages are sampled."""
 
     base: SamplerSettings = field(default_factory=SamplerSettings)
-    upscalers: SamplerSettings = field(default_factory=lambda: SamplerSettings(steps=2))
+    upscalers: SamplerSettings = field(default_factory=lambda: SamplerSettings(steps=1))
     """Each draws noise of its own from the seed of `base`; the seed here does not count."""
 
     def of_stage(self, index: int) -> SamplerSettings:

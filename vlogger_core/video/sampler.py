@@ -31,7 +31,7 @@ class SamplerSettings:
 
     seed: int = 0
     """Same seed, same video on the same kind of device."""
-    steps: int = 4
+    steps: int = 2
     solver: str = "ddim"
     """Of `diffusion.SOLVERS`."""
     control_guidance: float = 1.0
