@@ -7,7 +7,7 @@ PORTRAIT = ASSETS / "character" / "portrait.png"
 SENTENCE = ASSETS / "character" / "sentence.txt"
 QUALITIES = ("preview", "video")
 """The photo carried by the body, in seconds; or what the video model makes of it, in minutes."""
-DEFAULT_QUALITY = QUALITIES[0]
+DEFAULT_QUALITY = QUALITIES[1]
 
 
 def example_sentence() -> str:

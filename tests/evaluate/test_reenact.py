@@ -203,9 +203,8 @@ def test_a_base_model_is_measured_with_less_to_go_by(clip, reduction):
 
 
 def test_ablations_that_are_not_trained_are_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(reenact_ablation, "FOLDER", tmp_path)
     monkeypatch.setattr(reenact_ablation, "SHIPPED_BASE", tmp_path / "video_128.safetensors")
-    figures, _, rows = reenact_ablation.ablation_figures([], SETTINGS.base)
+    figures, _, rows = reenact_ablation.ablation_figures([], SETTINGS.base, tmp_path)
     assert rows == []
     assert all(figure.reached is None and figure.met for figure in figures)
-    assert figures[0].note.startswith("not trained: there is no ")
+    assert figures[0].note.startswith("not measured: there is no ")

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", type=Path, help="folder with video_128, video_256 and video_512.safetensors (default: the shipped)"
     )
+    parser.add_argument(
+        "--ablations", type=Path, help="folder with the checkpoints of the ablation rows, see docs/train_video.md"
+    )
     parser.add_argument("--steps", type=int, default=2, help="diffusion steps of the base (%(default)s)")
     parser.add_argument("--upscale-steps", type=int, default=1, help="of each upscaler (%(default)s)")
     parser.add_argument("--control-guidance", type=float, default=1.0, help="of the base, 1 is none (%(default)s)")
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         if cascade is not None and "detail" in parts:
             figures += detail_figures(_people(samples), cascade, cache, stages("Detail"))
         if "ablation" in parts:
-            more, scores, names = ablation_figures(clips, settings.base, stages("Ablation"))
+            more, scores, names = ablation_figures(clips, settings.base, args.ablations, stages("Ablation"))
             figures += more
             if names:
                 _add_table(tables, told, f"ablation, {named(clips)}, 128 px", scores, names, False)

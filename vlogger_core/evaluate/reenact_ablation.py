@@ -1,14 +1,15 @@
 """The rows of the paper's Tables 2 and 3 that concern the video model, at the scale of the embedded one.
 
-Every row is a base model of its own, trained equally long on the same data: `video_keypoints`, `video_dense`, `video_warp`
-(without the training schedule), `video_full` and `video_head` in the folder of ablations. Overlaps are settings of the
-shipped base. Our 2D keypoints are the centres of the parts (see `video.reduced`).
+Every row is a base model of its own, trained equally long on the same data: `video_keypoints`, `video_dense`,
+`video_warp` (without the training schedule), `video_full` and `video_head` in a folder of ablations. Overlaps are
+settings of the shipped base. Our 2D keypoints are the centres of the parts (see `video.reduced`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -28,7 +29,6 @@ from .reenact_clips import Made, score_clips
 from .reenact_scores import Scores
 from .table import Figure
 
-FOLDER = SHIPPED_BASE.parent / "ablation"
 SIZE = 128
 OVERLAPS = (0.0, 0.25, 0.5)
 FULL = "+ schedule (full model)"
@@ -40,7 +40,7 @@ class Row:
 
     name: str
     checkpoint: str
-    """In `FOLDER`."""
+    """File name without its ending, in the folder of ablations."""
     reduction: str | None = None
     """Of `video.reduced.REDUCTIONS`."""
     paper_db: float | None = None
@@ -94,17 +94,20 @@ def base_video(network: VideoNetwork, settings: SamplerSettings, reduction: str 
 
 
 def ablation_figures(
-    clips: Sequence[Tracked], settings: SamplerSettings, progress: Progress = silent
+    clips: Sequence[Tracked], settings: SamplerSettings, folder: Path | None, progress: Progress = silent
 ) -> tuple[list[Figure], Scores, list[str]]:
     """Measure the rows whose checkpoints are there, and say of the others how to make them.
+
+    Args:
+        folder: of the checkpoints; None has none.
 
     Returns:
         The figures, the scores, and the names of the rows in them.
     """
     made = []
     for row in ROWS:
-        path = FOLDER / f"{row.checkpoint}.safetensors"
-        if path.is_file():
+        path = folder / f"{row.checkpoint}.safetensors" if folder else None
+        if path is not None and path.is_file():
             made.append(Made(name=row.name, sample=base_video(load_video_model(path), settings, row.reduction)))
     if SHIPPED_BASE.is_file():
         shipped = load_video_model(SHIPPED_BASE)
@@ -121,7 +124,7 @@ def _row_figures(scores: Scores) -> list[Figure]:
     for row in ROWS:
         reached = scores.mean(row.name, "PSNR", "full")
         if reached is None:
-            note = f"not trained: there is no {FOLDER.name}/{row.checkpoint}.safetensors"
+            note = f"not measured: there is no {row.checkpoint}.safetensors in --ablations (docs/train_video.md)"
         elif row.paper_db is None:
             note = "the paper has no PSNR of it"
         else:

@@ -64,8 +64,8 @@ class VideoConfig:
     network says; needs the prediction of x0."""
     still: float = 0.0
     """Of a composing model in pixels: where the composite differs from the photo by less than this (of 0 to 1, mean of
-    the colours over 3 x 3 pixels), proportionally less of what the network says is added. What did not move is the photo
-    itself and needs no mending, however tempting. 0 adds all."""
+    the colours over 3 x 3 pixels), proportionally less of what the network says is added. What did not move is the
+    photo itself and needs no mending, however tempting. 0 adds all."""
     schedule: str = "cosine"
     """Of `SCHEDULES`."""
     diffusion_steps: int = 1000
