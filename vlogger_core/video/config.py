@@ -146,7 +146,7 @@ EMBEDDED_512 = VideoConfig(
     sees_reference=False,
     still=0.08,
     temperature=0.0,
-    clip_frames=8,
+    clip_frames=6,
 )
 """256 to 512 px."""
 SD15 = VideoConfig(
