@@ -5,12 +5,17 @@ from comfy_api.latest import ComfyExtension, io
 from . import runtime
 from .body import VloggerBodyFitter
 from .body_model import VloggerBodyModel
-from .example import VloggerExampleInput
+from .edit import VloggerMotionEditor
+from .edit_mask import VloggerEditMask
+from .example import VloggerExampleClip, VloggerExampleInput
+from .inpaint import VloggerEditVideo, VloggerInpaintEditor
 from .long_video import VloggerLongVideo
 from .motion import VloggerMotionModel, VloggerMotionSampler
 from .motion_file import VloggerLoadMotion, VloggerSaveMotion
+from .personalise import VloggerLoadPerson, VloggerPersonalise
 from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
 from .render import VloggerControlRenderer, VloggerWarpPreview
+from .shots import VloggerSplitShots
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
 from .tracker import VloggerBodyTracker, VloggerKeypointsToMotion
 from .tts_neural import VloggerNeuralSpeech
@@ -22,12 +27,13 @@ class VloggerExtension(ComfyExtension):
     """All nodes of the pack."""
 
     async def on_load(self) -> None:
-        for models in (runtime.MOTIONS, runtime.BODIES, runtime.VOICES, runtime.VIDEOS):
+        for models in (runtime.MOTIONS, runtime.BODIES, runtime.VOICES, runtime.VIDEOS, runtime.PEOPLE):
             models.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             VloggerExampleInput,
+            VloggerExampleClip,
             VloggerTextToSpeech,
             VloggerNeuralSpeech,
             VloggerAudioEncoder,
@@ -39,6 +45,7 @@ class VloggerExtension(ComfyExtension):
             VloggerBodyFitter,
             VloggerBodyTracker,
             VloggerKeypointsToMotion,
+            VloggerSplitShots,
             VloggerControlRenderer,
             VloggerPoseRenderer,
             VloggerFaceVideo,
@@ -47,4 +54,10 @@ class VloggerExtension(ComfyExtension):
             VloggerTemporalSampler,
             VloggerUpscaler,
             VloggerLongVideo,
+            VloggerMotionEditor,
+            VloggerEditMask,
+            VloggerInpaintEditor,
+            VloggerEditVideo,
+            VloggerPersonalise,
+            VloggerLoadPerson,
         ]

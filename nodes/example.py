@@ -1,8 +1,8 @@
-"""A portrait and speech to begin with: ComfyUI's own loaders cannot see files of a pack."""
+"""A portrait, speech and a clip to begin with: ComfyUI's own loaders cannot see files of a pack."""
 
 from __future__ import annotations
 
-from comfy_api.latest import io
+from comfy_api.latest import InputImpl, io
 
 from . import runtime, sockets
 
@@ -37,3 +37,26 @@ class VloggerExampleInput(io.ComfyNode):
             text = example_sentence()
             audio, _ = synthesise(text, progress=progress)
             return io.NodeOutput(sockets.image_to_comfy(load_image(PORTRAIT)), text, sockets.audio_to_comfy(audio))
+
+
+class VloggerExampleClip(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VloggerExampleClip",
+            display_name="VLOGGER Example Clip",
+            category="VLOGGER/input",
+            description=(
+                "The shipped portrait speaking for four seconds, filmed by VLOGGER: a clip to edit. Replace it by Load "
+                "Video to use your own."
+            ),
+            search_aliases=["vlogger clip", "sample video", "demo clip", "test video"],
+            inputs=[],
+            outputs=[io.Video.Output("video", tooltip="The clip with its sound, 360 x 444 px, 24 frames a second.")],
+        )
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        from ..vlogger_core.assets import CLIP
+
+        return io.NodeOutput(InputImpl.VideoFromFile(str(CLIP)))

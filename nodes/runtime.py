@@ -111,6 +111,15 @@ VIDEOS = ModelFolder(
         '"{shipped}" for the weights that come with VLOGGER.'
     ),
 )
+PEOPLE = ModelFolder(
+    shipped=NO_FILE,
+    name="person",
+    endings=(".safetensors",),
+    missing=(
+        'There is no person named "{choice}". VLOGGER Personalise puts such files into {folder}; put yours there and '
+        "refresh the page."
+    ),
+)
 VOICES = ModelFolder(
     shipped="",
     name="tts",

@@ -98,6 +98,7 @@ class VloggerBodyTracker(io.ComfyNode):
         from ..vlogger_core.body.overlay import draw_overlay
         from ..vlogger_core.body.track import track_clip
         from ..vlogger_core.clock import as_fps
+        from ..vlogger_core.video.shots import OneShot
 
         with runtime.work(grad=True) as progress:
             clip, keypoints = _Frames(frames), []
@@ -110,7 +111,7 @@ class VloggerBodyTracker(io.ComfyNode):
                 face_landmarks=face_landmarks,
             )
             track = track_clip(
-                clip,
+                OneShot(clip, as_fps(fps)),
                 fps=as_fps(fps),
                 model=body_model,
                 landmarks=_noted(points, keypoints),

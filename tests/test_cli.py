@@ -12,6 +12,7 @@ import torch
 from scipy.io import wavfile
 
 from tests.video.tiny_cascade import tiny_models
+from tests.video.tiny_video import tiny_network
 from vlogger_core.assets import PORTRAIT
 from vlogger_core.cli import main
 from vlogger_core.diffusion import SOLVERS
@@ -19,6 +20,7 @@ from vlogger_core.pipeline import video_size
 from vlogger_core.render.raster import BACKENDS
 from vlogger_core.video import models as video_models
 from vlogger_core.video.checkpoint import save_video_model
+from vlogger_core.video.person_file import Person, made_of, save_person
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +42,10 @@ def generate(*options: str) -> int:
         (["--out", "v.mp4", "--video-steps", "0"], r"--video-steps must lie in 1 to 1000\. Got 0"),
         (["--out", "v.mp4", "--overlap", "0.95"], r"--overlap must lie in 0 to 0\.9\. Got 0\.95"),
         (["--out", "v.mp4", "--quality", "preview", "--run-folder", "run"], "add --quality video"),
+        (["--out", "v.mp4", "--quality", "preview", "--person", "me.safetensors"], "--person changes .* add --quality"),
+        (["--out", "v.mp4", "--person-strength", "0.5"], "give the person's file with --person"),
+        (["--out", "v.mp4", "--person", "me.safetensors", "--person-strength", "3"], "--person-strength must lie in 0"),
+        (["--out", "v.mp4", "--text", "hi", "--person", "me.safetensors"], r"no person at me\.safetensors"),
         (["--out", "v.mp4", "--text", "  "], "no text to speak"),
         (["--out", "v.mp4", "--text", "hello", "--voice", "klingon"], "klingon"),
         (["--out", "v.mp4", "--text", "Привет"], "Cyrillic"),
@@ -124,21 +130,34 @@ def test_who_says_nothing_still_moves_and_stands_still_on_request(tmp_path):
     assert moved["0"] < 0.5 * moved["1"]
 
 
-@pytest.mark.slow
-@pytest.mark.weights
-def test_the_video_model_films_too(tmp_path, monkeypatch, capsys):
-    """With models that are far too small, and the same into a run folder."""
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Models that are far too small."""
     paths = [tmp_path / f"video_{network.config.size}.safetensors" for network in tiny_models().networks]
     for path, network in zip(paths, tiny_models().networks, strict=True):
         save_video_model(path, network)
     monkeypatch.setattr(video_models, "SHIPPED_BASE", paths[0])
     monkeypatch.setattr(video_models, "SHIPPED_UPSCALERS", tuple(paths[1:]))
+    return paths
+
+
+def test_a_person_of_another_model_is_refused(shipped, tmp_path, capsys):
+    person = tmp_path / "me.safetensors"
+    save_person(person, Person(made_for=(made_of(tiny_network(seed=9)),), adapters=({},)))
+    assert generate("--text", "Hello.", "--person", str(person), "--out", str(tmp_path / "v.mp4")) == 2
+    assert "me.safetensors was made for the base model of 16 px" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_the_video_model_films_too(shipped, tmp_path, capsys):
+    """And the same into a run folder."""
     options = ["--text", "Hello.", "--size", "64", "--quality", "video", "--video-steps", "1", "--upscale-steps", "1"]
     streamed, kept = tmp_path / "streamed.mp4", tmp_path / "kept.mp4"
     assert generate(*options, "--out", str(streamed)) == 0
     assert generate(*options, "--run-folder", str(tmp_path / "run"), "--out", str(kept)) == 0
     assert streamed.read_bytes() == kept.read_bytes()
     assert (tmp_path / "run" / "manifest.json").is_file()
-    paths[2].unlink()
+    shipped[2].unlink()
     assert generate(*options, "--out", str(streamed)) == 2
     assert re.search(r"lacks the video model's weights \(.*video_64\.safetensors\)", capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""The command line: `python -m vlogger_core generate|data|render|train|evaluate ...`."""
+"""The command line: `python -m vlogger_core generate|personalise|data|render|train|evaluate ...`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ _COMMANDS = {
     ("train", "video"): ("train.video", "train the video model or an upscaler"),
     ("evaluate", "fit"): ("evaluate.fit", "measure how well bodies are fitted to photos and clips"),
     ("evaluate", "motion"): ("evaluate.motion", "measure how well the motion model follows speech"),
+    ("evaluate", "edit"): ("evaluate.edit", "measure edited clips and learned persons against what was asked"),
     ("evaluate", "reenact"): ("evaluate.reenact", "measure what the video model adds, on clips that it re-enacts"),
 }
 """Commands with a module of their own, which offers `add_arguments(parser)` and `run(args)`. What `run` returns, if
 anything, is the exit code."""
+
+
+_PERSONALISE = ("personalise", "train.personalise", "let the video model learn one person from a clip")
+"""A command of one word, with a module like those above."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,17 +60,24 @@ def _parser(command: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vlogger_core", description=__doc__)
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_generate(commands.add_parser("generate", help="make a talking video from a photo and speech"))
+    name, module, summary = _PERSONALISE
+    _add_module(commands.add_parser(name, help=summary, description=summary), module, wanted=command[:1] == (name,))
     groups: dict[str, argparse._SubParsersAction] = {}
     for (group, name), (module, summary) in _COMMANDS.items():
         if group not in groups:
             sub = commands.add_parser(group, help=", ".join(n for g, n in _COMMANDS if g == group))
             groups[group] = sub.add_subparsers(metavar="what", required=True)
         sub = groups[group].add_parser(name, help=summary, description=summary)
-        if command == (group, name):
-            implementation = importlib.import_module(f".{module}", __package__)
-            implementation.add_arguments(sub)
-            sub.set_defaults(run=implementation.run)
+        _add_module(sub, module, wanted=command == (group, name))
     return parser
+
+
+def _add_module(parser: argparse.ArgumentParser, module: str, *, wanted: bool) -> None:
+    """The arguments of a command's module, if it is the one that is asked for."""
+    if wanted:
+        implementation = importlib.import_module(f".{module}", __package__)
+        implementation.add_arguments(parser)
+        parser.set_defaults(run=implementation.run)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +146,10 @@ def _add_video(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--run-folder", type=Path, help="keep finished frames here: a run that was stopped goes on when started again"
     )
+    group.add_argument("--person", type=Path, metavar="FILE", help="what `personalise` learned of the person")
+    group.add_argument(
+        "--person-strength", type=float, metavar="X", help="0 is the model as it is, 1 what was learned (default: 1)"
+    )
 
 
 _AMOUNTS = {
@@ -172,13 +188,17 @@ def _generate(args: argparse.Namespace) -> None:
     limits = {"size": (64, 4096), "seed": (0, 2**63 - 1), "steps": (1, 1000), "guidance": (0, 10), "face": (0, 31)}
     limits |= {"video_steps": (1, 1000), "upscale_steps": (1, 1000), "overlap": (0, 0.9), "clip_frames": (1, 256)}
     limits |= {"control_guidance": (0, 20), "reference_guidance": (0, 20)}
-    limits |= {"blinks": (0, 60), **dict.fromkeys(_AMOUNTS, (0, 2))}
+    limits |= {"person_strength": (0, 2), "blinks": (0, 60), **dict.fromkeys(_AMOUNTS, (0, 2))}
     for name, (smallest, largest) in limits.items():
         value = getattr(args, name)
         if value is not None and not smallest <= value <= largest:
             raise InputError(f"--{name.replace('_', '-')} must lie in {smallest} to {largest}. Got {value}.")
     if args.run_folder and args.quality != "video":
         raise InputError("--run-folder keeps what the video model makes: add --quality video.")
+    if args.person and args.quality != "video":
+        raise InputError("--person changes what the video model makes: add --quality video.")
+    if args.person_strength is not None and not args.person:
+        raise InputError("--person-strength says how much of a person is shown: give the person's file with --person.")
     check_writable(args.out)
     photo = args.image or PORTRAIT
     image = load_image(photo)
@@ -215,6 +235,8 @@ def _generate(args: argparse.Namespace) -> None:
             quality=args.quality,
             cascade=_cascade(args),
             run_folder=args.run_folder,
+            person=args.person,
+            person_strength=1.0 if args.person_strength is None else args.person_strength,
         )
         path = generate(image, audio, args.out, config=config, device=usable_device(args.device), stage=stages)
     print(path)

@@ -33,6 +33,7 @@ from .speech.mel import mel_features
 from .video.cascade import CascadeSettings, sample_cascade
 from .video.film import open_film
 from .video.models import VideoModels, load_video_models
+from .video.person_file import load_person, personalised
 from .video.writer import check_writable, write_video
 
 Stage = Callable[[str], Progress]
@@ -69,6 +70,10 @@ class GenerateConfig:
     """How the video model is sampled; its seed is the one above."""
     run_folder: Path | None = None
     """Where the video model keeps what is finished, so that a stopped run goes on; None keeps nothing."""
+    person: Path | None = None
+    """What the video model learned of one person, see `person_file.load_person`; None is the model as it is."""
+    person_strength: float = 1.0
+    """0 is the model as it is, 1 what was learned."""
 
     def __post_init__(self) -> None:
         if self.quality not in QUALITIES:
@@ -98,13 +103,14 @@ def generate(
 
     Raises:
         InputError: if the photo shows no face, the audio is empty, `out` cannot be written, the rasteriser cannot be
-            used, the video model's weights are missing, or the run folder cannot be used, see `run_folder.open_run`.
+            used, the video model's weights are missing, the person was learned by another model, or the run folder
+            cannot be used, see `run_folder.open_run`.
     """
     config = config or GenerateConfig()
     check_writable(out)
     check_backend(config.rasteriser)
     image = check_portrait(image)
-    models = load_video_models() if config.quality == "video" else None
+    models = _load_models(config) if config.quality == "video" else None
     speech = to_speech(audio, progress=stage("Listening"))
     progress = stage("Finding the face")
     landmarks = gather_landmarks(image, source=config.landmark_source, face_index=config.face_index, progress=progress)
@@ -133,6 +139,14 @@ def generate(
     progress = stage("Rendering and encoding")
     frames = render_preview(fit, motion, size=size, backend=config.rasteriser, progress=progress)
     return write_video(out, _no_grad(frames), motion.fps, audio)
+
+
+def _load_models(config: GenerateConfig) -> VideoModels:
+    """As they show the person, if there is one."""
+    models = load_video_models()
+    if config.person is None:
+        return models
+    return personalised(models, load_person(config.person), config.person_strength, name=str(config.person))
 
 
 def _film(

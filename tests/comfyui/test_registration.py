@@ -8,6 +8,7 @@ pytestmark = pytest.mark.comfyui
 
 NODES = {
     "VloggerExampleInput",
+    "VloggerExampleClip",
     "VloggerTextToSpeech",
     "VloggerNeuralSpeech",
     "VloggerAudioEncoder",
@@ -19,6 +20,7 @@ NODES = {
     "VloggerBodyFitter",
     "VloggerBodyTracker",
     "VloggerKeypointsToMotion",
+    "VloggerSplitShots",
     "VloggerControlRenderer",
     "VloggerPoseRenderer",
     "VloggerFaceVideo",
@@ -27,6 +29,12 @@ NODES = {
     "VloggerTemporalSampler",
     "VloggerUpscaler",
     "VloggerLongVideo",
+    "VloggerMotionEditor",
+    "VloggerEditMask",
+    "VloggerInpaintEditor",
+    "VloggerEditVideo",
+    "VloggerPersonalise",
+    "VloggerLoadPerson",
 }
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vlogger_core.diffusion import chained_guidance, cosine_schedule, noised_prefix
+from vlogger_core.diffusion import chained_guidance, cosine_schedule, known_values, noised_prefix
 
 GROUPS = ({"a": None}, {"b": None})
 
@@ -48,3 +48,19 @@ def test_known_frames_are_as_noisy_as_the_others():
     torch.testing.assert_close(seen[0][:, :2], schedule.add_noise(known, noise, t))
     assert torch.equal(x0[:, :2], known)
     assert torch.equal(x0[:, 2:], torch.ones(1, 3, 3, 4, 4))
+
+
+def test_known_values_are_held_and_as_noisy_as_the_others():
+    schedule = cosine_schedule(10)
+    seen: list[torch.Tensor] = []
+
+    def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        seen.append(x)
+        return torch.full_like(x, 7.0)
+
+    known, noise, x = torch.rand(1, 2, 3), torch.randn(1, 2, 3), torch.randn(1, 2, 3)
+    fresh = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
+    step = torch.tensor([4])
+    out = known_values(denoise, known, fresh, noise, schedule)(x, step)
+    assert torch.equal(out, torch.where(fresh > 0, 7.0, known))
+    assert torch.equal(seen[0], torch.where(fresh > 0, x, schedule.add_noise(known, noise, step)))

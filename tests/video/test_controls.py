@@ -74,3 +74,15 @@ def test_a_person_in_the_colour_of_the_background_is_seen_where_the_maps_tell():
         replace(maps, warp_flow_matte=torch.eye(8)[None] * 0.5), background=background, reference=background
     )
     assert torch.equal(told.matte[0, 0, 0], torch.eye(8))
+
+
+def test_what_an_edit_starts_from_is_sliced_and_joined_too():
+    plain = tiny_controls(4)
+    edited = replace(plain, picture=torch.rand_like(plain.warp), fresh=(plain.matte > 0).float())
+    assert torch.equal(edited.composite(), edited.picture)
+    joined = join_frames([edited.slice(0, 1), edited.slice(1, 4)]).to(torch.float64)
+    assert torch.equal(joined.picture, edited.picture.double())
+    assert torch.equal(joined.fresh, edited.fresh.double())
+    assert plain.to("cpu").picture is None
+    with pytest.raises(ValueError, match="must hold picture and fresh, or neither"):
+        replace(plain, fresh=plain.matte)

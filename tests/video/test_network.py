@@ -131,7 +131,7 @@ def test_frames_see_their_neighbours_only_through_time():
 def test_pictures_need_not_be_square_nor_multiples_of_all_levels():
     network = tiny_network()
     controls = tiny_controls()
-    cut = {name: value[..., :12] for name, value in controls.__dict__.items()}
+    cut = {name: value[..., :12] for name, value in controls.__dict__.items() if value is not None}
     tall = controls.__class__(**cut)
     x = _noisy(network)[..., :3]
     assert _x0(network, x, controls=tall, reference=tall.reference).shape == x.shape

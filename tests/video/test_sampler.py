@@ -227,3 +227,40 @@ def test_refuses_a_state_of_other_settings():
 def test_refuses_impossible_settings(changes: dict, message: str):
     with pytest.raises(ValueError, match=message):
         SamplerSettings(**changes)
+
+
+@pytest.mark.parametrize("solver", ["ddpm", "ddim", "dpm++"])
+@pytest.mark.parametrize("space", ["pixel", "latent"])
+def test_of_an_edit_only_what_is_fresh_changes(solver: str, space: str):
+    if space == "pixel":
+        network = tiny_network()
+    else:
+        base = tiny_sd15()
+        network = VideoNetwork(sd15_config(base, clip_frames=4, size=16), base=base.unet, autoencoder=base.autoencoder)
+        network = network.eval().requires_grad_(False)
+    plain = tiny_controls(7)
+    fresh = torch.zeros_like(plain.matte)
+    fresh[:, :, :, 4:11, 5:9] = 1
+    edited = replace(plain, picture=torch.rand_like(plain.warp), fresh=fresh)
+    chunks = list(sample_video(network, TinySource(edited), replace(SETTINGS, solver=solver)))
+    change = torch.cat([chunk.change for chunk in chunks])
+    inside = (fresh[0] > 0).expand_as(change)
+    assert not change[~inside].any()
+    assert change[inside].abs().mean() > 0.01
+
+
+def test_an_edit_with_nothing_fresh_asks_no_network(monkeypatch: pytest.MonkeyPatch):
+    network = tiny_network()
+    plain = tiny_controls(10)
+    fresh = torch.zeros_like(plain.matte)
+    fresh[:, 9] = 1
+    edited = replace(plain, picture=torch.rand_like(plain.warp), fresh=fresh)
+    asked = []
+    denoise = network.denoise
+    monkeypatch.setattr(network, "denoise", lambda *args, **more: asked.append(1) or denoise(*args, **more))
+    counts: list[tuple[int, int]] = []
+    progress = lambda done, total: counts.append((done, total))  # noqa: E731
+    frames = torch.cat([c.frames for c in sample_video(network, TinySource(edited), SETTINGS, progress=progress)])
+    torch.testing.assert_close(frames[:9], edited.picture[0, :9])
+    assert len(asked) == SETTINGS.steps
+    assert counts[-1] == (8, 8)

@@ -4,7 +4,7 @@ Everything here speaks of a denoiser: `denoise(x, t, **cond) -> x0`, where `x` i
 diffusion step of each sample (or of each frame). Guidance and constraints wrap a denoiser and return one.
 """
 
-from .denoiser import Denoiser, chained_guidance, classifier_free_guidance, known_prefix, noised_prefix
+from .denoiser import Denoiser, chained_guidance, classifier_free_guidance, known_prefix, known_values, noised_prefix
 from .noise import NoiseStream, draw_noise, noise_response
 from .rolling import num_rolling_steps, rolling_sample
 from .samplers import ddim_sample, sampling_steps
@@ -22,6 +22,7 @@ __all__ = [
     "ddim_sample",
     "draw_noise",
     "known_prefix",
+    "known_values",
     "noise_response",
     "noised_prefix",
     "num_rolling_steps",

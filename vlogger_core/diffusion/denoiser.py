@@ -93,3 +93,26 @@ def noised_prefix(
         return torch.cat([known, x0[:, k:]], dim=1)
 
     return continued
+
+
+def known_values(
+    denoise: Denoiser,
+    known: Float[Tensor, "b t *d"],
+    fresh: Float[Tensor, "b t *d"],
+    noise: Float[Tensor, "b t *d"],
+    schedule: DiffusionSchedule,
+) -> Denoiser:
+    """Hold all values of `[b t ...]` at known clean ones where `fresh` is 0, which the denoiser sees as noisy as the
+    others, so that what it makes suits what surrounds it. Lugmayr et al., "RePaint" (2022), eq. 8.
+
+    Args:
+        fresh: 0 or 1.
+        noise: what the known values are noised with.
+    """
+    is_fresh = fresh > 0
+
+    def inside(x: Tensor, t: Tensor, **cond: Any) -> Tensor:
+        x0 = denoise(torch.where(is_fresh, x, schedule.add_noise(known, noise, t)), t, **cond)
+        return torch.where(is_fresh, x0, known)
+
+    return inside

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from ..body.anny_model import load_anny
 from ..errors import InputError
-from ..progress import Progress
 from ..terminal import Stages, quiet_native_libraries
 from ..video.cascade import CascadeSettings
 from ..video.sampler import SamplerSettings
 from .reenact_ablation import ablation_figures
-from .reenact_cache import FitCache, Tracked
+from .reenact_cache import FitCache
 from .reenact_clips import OURS, STATIC, WARP, Made, named, ours_figures, score_clips, told_figures, warp_figures
 from .reenact_detail import detail_figures
 from .reenact_drift import FRAMES, drift_figures
@@ -28,7 +27,7 @@ from .reenact_models import Cascade
 from .reenact_scores import LPIPS, METRICS, Scores, format_scores
 from .reenact_speed import speed_figures
 from .samples import Samples, is_painting, shows_nobody
-from .table import Figure, chosen_parts, exit_code, format_table, hardware, write_json
+from .table import Figure, check_ranges, chosen_parts, exit_code, format_table, hardware, write_json
 
 PARTS = ("warp", "ours", "detail", "ablation", "drift", "speed")
 _NEEDS_MODELS = ("ours", "detail", "drift", "speed")
@@ -70,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     told: list[Figure] = []
     with quiet_native_libraries() as terminal, contextlib.closing(Stages(terminal)) as stages:
         cache = FitCache(args.cache, load_anny(stages("Loading the body")))
-        clips = _track(samples, cache, stages("Tracking clips")) if {"warp", "ours", "ablation"} & set(parts) else []
+        clips = (
+            cache.clips(samples.clips(), stages("Tracking clips")) if {"warp", "ours", "ablation"} & set(parts) else []
+        )
         if {"warp", "ours"} & set(parts):
             rows = [Made(name=OURS, sample=cascade.sample)] if cascade is not None and "ours" in parts else []
             scores = score_clips(clips, rows, distance=distance, progress=stages("Re-enacting"))
@@ -100,11 +101,7 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> CascadeSettings:
     limits = {"steps": (1, 1000), "upscale_steps": (1, 1000), "overlap": (0, 0.9)}
     limits |= {"control_guidance": (0, 20), "reference_guidance": (0, 20)}
-    for name, (smallest, largest) in limits.items():
-        if not smallest <= getattr(args, name) <= largest:
-            raise InputError(
-                f"--{name.replace('_', '-')} must lie in {smallest} to {largest}. Got {getattr(args, name)}."
-            )
+    check_ranges(args, limits)
     return CascadeSettings(
         base=SamplerSettings(
             steps=args.steps,
@@ -114,19 +111,6 @@ def _settings(args: argparse.Namespace) -> CascadeSettings:
         ),
         upscalers=SamplerSettings(steps=args.upscale_steps, overlap=args.overlap),
     )
-
-
-def _track(samples: Samples, cache: FitCache, progress: Progress) -> list[Tracked]:
-    paths = samples.clips()
-    tracked = []
-    for i, path in enumerate(paths):
-
-        def part(done: int, total: int, i: int = i) -> None:
-            progress(1000 * i + 1000 * done // max(1, total), 1000 * len(paths))
-
-        tracked.append(cache.clip(path, part))
-    progress(1, 1)
-    return tracked
 
 
 def _people(samples: Samples) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -87,6 +88,18 @@ class FitCache:
         track = track_clip(reader, fps=reader.fps, model=self.model, landmarks=landmarks, progress=progress)
         tracked = Tracked(path=path, fit=track.fit, motion=track.motion, reference_frame=track.reference_frame)
         self.keep(tracked)
+        return tracked
+
+    def clips(self, paths: Sequence[Path], progress: Progress = silent) -> list[Tracked]:
+        """The body in every frame of several clips."""
+        tracked = []
+        for i, path in enumerate(paths):
+
+            def part(done: int, total: int, i: int = i) -> None:
+                progress(1000 * i + 1000 * done // max(1, total), 1000 * len(paths))
+
+            tracked.append(self.clip(path, part))
+        progress(1, 1)
         return tracked
 
     def find(self, path: Path) -> Tracked | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import platform
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,3 +124,17 @@ def chosen_parts(only: str | None, parts: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise InputError(f"--only takes {', '.join(parts)}, with commas between. Got {', '.join(unknown)!r}.")
     return tuple(part for part in parts if part in wanted)
+
+
+def check_ranges(args: argparse.Namespace, limits: Mapping[str, tuple[float, float]]) -> None:
+    """
+    Args:
+        limits: the smallest and the largest value of options, by the names that `args` has for them.
+
+    Raises:
+        InputError: if an option is out of its range.
+    """
+    for name, (smallest, largest) in limits.items():
+        value = getattr(args, name)
+        if not smallest <= value <= largest:
+            raise InputError(f"--{name.replace('_', '-')} must lie in {smallest:g} to {largest:g}. Got {value}.")

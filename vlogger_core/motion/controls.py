@@ -117,7 +117,7 @@ def _scale(motion: Motion, controls: MotionControls, features: SpeechFeatures) -
         region = region_of(name)
         if region is not None:
             amount = getattr(controls, region) * (1.0 if region == "face" else liveliness)
-            joints[:, index] = _turn(motion.joint_rotvec[:, index], amount, MOST_DEG[region])
+            joints[:, index] = scaled_turn(motion.joint_rotvec[:, index], amount, MOST_DEG[region])
     return replace(
         motion,
         expression=_scale_face(motion.expression, controls.face, liveliness),
@@ -126,7 +126,9 @@ def _scale(motion: Motion, controls: MotionControls, features: SpeechFeatures) -
     )
 
 
-def _turn(rotvec: Float[Tensor, "t 3"], amount: float | Float[Tensor, " t"], most_deg: float) -> Float[Tensor, "t 3"]:
+def scaled_turn(
+    rotvec: Float[Tensor, "t 3"], amount: float | Float[Tensor, " t"], most_deg: float
+) -> Float[Tensor, "t 3"]:
     """Rotations of so many times the angle; from half of `most_deg` on less, never beyond it or less than sampled."""
     angle = rotvec.norm(dim=-1)
     knee = math.radians(most_deg) / 2

@@ -110,13 +110,25 @@ class Carried:
     limbs_at: Seen | None = None
 
 
-def open_carrier(scene: Scene, poll: Poll = lambda: None) -> Carrier:
-    """Take the photo apart. `poll` is called between the steps, which take long on large pictures."""
+def open_carrier(
+    scene: Scene,
+    poll: Poll = lambda: None,
+    *,
+    backdrop: Float[Tensor, "3 h w"] | None = None,
+    apart: bool = True,
+) -> Carrier:
+    """Take the photo apart. `poll` is called between the steps, which take long on large pictures.
+
+    Args:
+        backdrop: what is behind the person, where it is known; None paints it.
+        apart: whether arms are a layer of their own, which counts only where they move against the body.
+    """
     model = scene.fit.model
     reference = reference_frame(scene)
     visibility = vertex_visibility(scene)
     poll()
-    backdrop = fill_backdrop(scene.photo, scene.matte)
+    if backdrop is None:
+        backdrop = fill_backdrop(scene.photo, scene.matte)
     poll()
     is_limb = is_part(model.face_parts, LIMB_PARTS)
     grid = CoarseGrid(size=scene.size)
@@ -134,7 +146,7 @@ def open_carrier(scene: Scene, poll: Poll = lambda: None) -> Carrier:
         limbs=None,
         limb_origin=None,
     )
-    if not shows_limbs(reference, is_limb):
+    if not apart or not shows_limbs(reference, is_limb):
         return carrier
     poll()
     surface = own_surface(carrier, reference)

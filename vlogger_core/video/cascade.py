@@ -25,10 +25,14 @@ from ..render.stage import open_stage
 from ..render.view import cut
 from .cascade_plan import CascadePlan, plan_cascade
 from .cascade_progress import CascadeProgress
+from .controls import ControlSource
 from .map_source import MapSource
 from .memory import explain_out_of_memory
 from .models import VideoModels
 from .sampler import Frames, SamplerSettings, SamplerState, VideoChunk, sample_video
+
+Finish = Callable[[VideoChunk], Frames]
+"""From the last stage's pictures to those of the video."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,35 +114,63 @@ def sample_cascade(
         return iter(())
     models = models.up_to(min(size))
     plan = plan_cascade([network.config for network in models.networks], size)
+    view = plan.photo_view(photo_size)
+    work = CascadeProgress(progress, motion.num_frames)
+
+    def source(stage_size: tuple[int, int]) -> MapSource:
+        return MapSource(open_stage(fit, motion, stage_size, view=view, backend=backend, progress=work.poll))
+
+    def finish(done: int) -> Finish:
+        return _finish(plan, fit, motion, done, backend, work)
+
+    return sample_stages(models, plan, settings, source, finish, motion.num_frames, state=state, work=work)
+
+
+def sample_stages(
+    models: VideoModels,
+    plan: CascadePlan,
+    settings: CascadeSettings,
+    source: Callable[[tuple[int, int]], ControlSource],
+    finish: Callable[[int], Finish],
+    num_frames: int,
+    *,
+    state: CascadeState | None,
+    work: CascadeProgress,
+) -> Iterator[CascadeChunk]:
+    """Run the stages of a plan on any controls, as `sample_cascade` does.
+
+    Args:
+        models: those of the plan.
+        source: opens the controls of a stage, of `num_frames` frames of a size (h, w).
+        finish: gives, for a video that goes on from a frame, how the pictures of the last stage become the video's.
+    """
     chosen = [settings.of_stage(index) for index in range(len(models.networks))]
     done = [0] * len(chosen) if state is None else [stage.done for stage in state.stages]
-    work = CascadeProgress(progress, motion.num_frames)
     reports = [work.stage(c.steps, s, done=d) for c, s, d in zip(chosen, plan.stages, done, strict=True)]
     chunks: Iterator[VideoChunk] | None = None
     handovers: list[_Handover] = []
     for index, network in enumerate(models.networks):
-        view = plan.photo_view(photo_size)
-        stage = open_stage(fit, motion, plan.stages[index], view=view, backend=backend, progress=work.poll)
+        controls = source(plan.stages[index])
         if chunks is not None:
             handovers.append(_Handover(chunks, state, index - 1))
         chunks = sample_video(
             network,
-            MapSource(stage),
+            controls,
             chosen[index],
             previous=iter(handovers[-1]) if handovers else None,
             state=None if state is None else state.stages[index],
             progress=reports[index],
         )
     assert chunks is not None
-    finish = _finish(plan, fit, motion, done[-1], backend, work)
     clip_frames = max(c.clip_frames or n.config.clip_frames for c, n in zip(chosen, models.networks, strict=True))
-    return _cascade_chunks(chunks, handovers, finish, work, explain_out_of_memory(size, clip_frames), motion.num_frames)
+    explained = explain_out_of_memory(plan.size, clip_frames)
+    return _cascade_chunks(chunks, handovers, finish(done[-1]), work, explained, num_frames)
 
 
 def _cascade_chunks(
     chunks: Iterator[VideoChunk],
     handovers: list[_Handover],
-    finish: Callable[[VideoChunk], Frames],
+    finish: Finish,
     work: CascadeProgress,
     explained: AbstractContextManager[None],
     num_frames: int,
@@ -183,10 +215,8 @@ class _Handover:
         return torch.stack(list(self._waiting)) if self._waiting else self._none
 
 
-def _finish(
-    plan: CascadePlan, fit: BodyFit, motion: Motion, done: int, backend: str, work: CascadeProgress
-) -> Callable[[VideoChunk], Frames]:
-    """From the last stage's pictures to those of the video."""
+def _finish(plan: CascadePlan, fit: BodyFit, motion: Motion, done: int, backend: str, work: CascadeProgress) -> Finish:
+    """See `Finish`."""
     last = plan.stages[-1]
     video = plan.video_in(last)
     if min(plan.size) <= round(min(video.width, video.height)):

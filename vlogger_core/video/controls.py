@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
@@ -36,9 +36,15 @@ class ControlFrames:
     """1 where `warp` shows the person, hair and clothes included, even if only a little; 0 elsewhere."""
     reference: Float[Tensor, "b 3 h w"]
     """The photo."""
+    picture: Float[Tensor, "b t 3 h w"] | None = None
+    """Of a video that is edited, what its model starts from in place of warp over background."""
+    fresh: Float[Tensor, "b t 1 h w"] | None = None
+    """Of a video that is edited, 1 where it is made anew and 0 where `picture` stays as it is."""
 
     def __post_init__(self) -> None:
         b, t, _, h, w = self.dense.shape
+        if (self.picture is None) != (self.fresh is None):
+            raise ValueError("ControlFrames must hold picture and fresh, or neither. Got one of them.")
         for name, shape in {
             "parts": (b, t, self.parts.shape[2], h, w),
             "warp": (b, t, 3, h, w),
@@ -46,8 +52,10 @@ class ControlFrames:
             "background": (b, 3, h, w),
             "matte": (b, t, 1, h, w),
             "reference": (b, 3, h, w),
+            "picture": (b, t, 3, h, w),
+            "fresh": (b, t, 1, h, w),
         }.items():
-            if tuple(getattr(self, name).shape) != shape:
+            if getattr(self, name) is not None and tuple(getattr(self, name).shape) != shape:
                 raise ValueError(
                     f"ControlFrames.{name} must have the shape {shape}, as dense has it. "
                     f"Got {tuple(getattr(self, name).shape)}."
@@ -63,19 +71,26 @@ class ControlFrames:
         return self.dense.shape[-2], self.dense.shape[-1]
 
     def composite(self) -> Float[Tensor, "b t 3 h w"]:
-        """The person, carried along, over the background: what a video model starts from."""
+        """The person, carried along, over the background, or `picture`: what a video model starts from."""
+        if self.picture is not None:
+            return self.picture
         return torch.lerp(self.background[:, None], self.warp, self.matte)
 
     def slice(self, start: int, stop: int) -> ControlFrames:
         """The frames `[start, stop)`."""
-        return replace(self, **{name: getattr(self, name)[:, start:stop] for name in _PER_FRAME})
+        return replace(self, **{name: value[:, start:stop] for name, value in self._held(_PER_FRAME).items()})
 
     def to(self, *args, **kwargs) -> ControlFrames:
         """As `Tensor.to`."""
-        return replace(self, **{field.name: getattr(self, field.name).to(*args, **kwargs) for field in fields(self)})
+        held = self._held([field.name for field in fields(self)])
+        return replace(self, **{name: value.to(*args, **kwargs) for name, value in held.items()})
+
+    def _held(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Those of the named tensors that there are."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
-_PER_FRAME = ("dense", "parts", "warp", "warp_valid", "matte")
+_PER_FRAME = ("dense", "parts", "warp", "warp_valid", "matte", "picture", "fresh")
 
 
 def from_maps(
@@ -108,7 +123,8 @@ def from_maps(
 
 def join_frames(pieces: Sequence[ControlFrames]) -> ControlFrames:
     """The frames of all the pieces, one after the other, on the background and with the reference of the first."""
-    joined = {name: torch.cat([getattr(piece, name) for piece in pieces], dim=1) for name in _PER_FRAME}
+    names = pieces[0]._held(_PER_FRAME)
+    joined = {name: torch.cat([getattr(piece, name) for piece in pieces], dim=1) for name in names}
     return replace(pieces[0], **joined)
 
 

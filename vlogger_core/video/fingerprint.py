@@ -35,19 +35,39 @@ def describe_video(
     Args:
         progress: called between the tensors, since large models take seconds.
     """
-    models = models.up_to(min(size))
     described = {
-        "frames": motion.num_frames,
-        "fps": str(motion.fps),
-        "height": size[0],
-        "width": size[1],
+        **describe_size(motion, size),
+        **describe_models(models, size, settings, progress),
+        **describe_body(fit),
+        "rasteriser": backend,
+        "motion": describe_motion(motion),
+    }
+    return json.loads(json.dumps(described))
+
+
+def describe_size(motion: Motion, size: tuple[int, int]) -> dict[str, Any]:
+    """Length and size of a video."""
+    return {"frames": motion.num_frames, "fps": str(motion.fps), "height": size[0], "width": size[1]}
+
+
+def describe_models(
+    models: VideoModels, size: tuple[int, int], settings: CascadeSettings, progress: Progress = silent
+) -> dict[str, Any]:
+    """The networks that a video of a size needs, and how they are sampled."""
+    models = models.up_to(min(size))
+    return {
         "base": asdict(settings.base),
         "upscalers": asdict(settings.upscalers) if models.upscalers else None,
-        "rasteriser": backend,
         "models": [
             fingerprint({"config": asdict(network.config), **network.state_dict()}, progress)
             for network in models.networks
         ],
+    }
+
+
+def describe_body(fit: BodyFit) -> dict[str, Any]:
+    """The photo, and the body in it."""
+    return {
         "photo": fingerprint({"image": fit.image, "mask": fit.mask}),
         "body": fingerprint(
             {
@@ -58,14 +78,17 @@ def describe_video(
                 **{name: getattr(fit, name) for name in ("shape", "joint_rotvec", "translation", "expression")},
             }
         ),
-        "motion": fingerprint(
-            {
-                "joints": list(motion.joint_names),
-                **{name: getattr(motion, name) for name in ("expression", "joint_rotvec", "translation")},
-            }
-        ),
     }
-    return json.loads(json.dumps(described))
+
+
+def describe_motion(motion: Motion) -> str:
+    """How the body moves."""
+    return fingerprint(
+        {
+            "joints": list(motion.joint_names),
+            **{name: getattr(motion, name) for name in ("expression", "joint_rotvec", "translation")},
+        }
+    )
 
 
 def fingerprint(values: Mapping[str, Any], progress: Progress = silent) -> str:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..diffusion import Denoiser, chained_guidance, known_prefix, noised_prefix, solve
+from ..diffusion import Denoiser, chained_guidance, known_prefix, known_values, noised_prefix, solve
 from ..errors import InputError
 from ..progress import Progress, silent
 from .blocks import ControlEmbedding
@@ -101,7 +101,8 @@ def sample_video(
     """Sample a video chunk by chunk, in order; runs where the network is.
 
     Clips of N frames are denoised together. Each goes on from the last frames of the one before, which are held at
-    every step, and the other N' are new. Noise depends on seed, frame and step only.
+    every step, and the other N' are new. Noise depends on seed, frame and step only. Where the controls are those of a
+    video that is edited, the same holds for its pixels outside what is made anew, which come back as they are.
 
     Args:
         source: controls at the size of the video.
@@ -211,10 +212,12 @@ def _finished(
     """The new frames, as signals and as pictures, on the CPU."""
     fresh = clip[:, known:]
     frames = network.space.decode(fresh)
+    target = controls.composite()[:, known:].to(frames)
     if colour_hold > 0:
-        target = controls.composite()[0, known:].to(frames)
-        frames = hold_colours(frames[0], target, colour_hold)[None]
+        frames = hold_colours(frames[0], target[0], colour_hold)[None]
         fresh = network.space.encode(frames)
+    if controls.fresh is not None:
+        frames = torch.where(controls.fresh[:, known:].to(frames) > 0, frames, target)
     return fresh[0].cpu(), frames[0].clamp(0, 1).float().cpu()
 
 
@@ -229,6 +232,10 @@ def _sample_clip(
     counter: _Counter,
 ) -> Float[Tensor, "1 t c hs ws"]:
     device = network.reference.null.device
+    if controls.fresh is not None and not controls.fresh[:, len(known) :].any():
+        counter.done += settings.steps
+        unchanged = network.space.encode(controls.composite()[:, len(known) :].to(device))
+        return torch.cat([known[None].to(device), unchanged], 1)
     with _polled(network, counter.poll):
         controls = controls.to(device)
         encoded = network.encode_controls(controls, None if before is None else before[None].to(device))
@@ -244,6 +251,9 @@ def _sample_clip(
             known,
             start[:, : known.shape[1]],
         )
+        if controls.fresh is not None:
+            picture, fresh = network.space.encode(controls.composite()), network.space.spread(controls.fresh)
+            denoise = known_values(denoise, picture, fresh, start, network.schedule)
 
         def poll(step: int) -> None:
             counter.done += step > 0

@@ -21,6 +21,10 @@ class SignalSpace(Protocol):
         """Values may leave 0 to 1."""
         ...
 
+    def spread(self, mask: Float[Tensor, "b t 1 h w"]) -> Float[Tensor, "b t c hs ws"]:
+        """Which values of a signal belong to the pixels of a mask of 0 and 1, at least in part."""
+        ...
+
 
 class PixelSpace:
     """The pixels themselves, -1 to 1, every square of `patch` pixels as the channels of one position."""
@@ -33,6 +37,10 @@ class PixelSpace:
 
     def decode(self, signal: Float[Tensor, "b t c hs ws"]) -> Float[Tensor, "b t 3 h w"]:
         return (F.pixel_shuffle(signal, self.patch) + 1) / 2
+
+    def spread(self, mask: Float[Tensor, "b t 1 h w"]) -> Float[Tensor, "b t c hs ws"]:
+        """Pixel by pixel."""
+        return F.pixel_unshuffle(mask.expand(-1, -1, 3, -1, -1), self.patch)
 
 
 class LatentSpace:
@@ -55,3 +63,10 @@ class LatentSpace:
         latents = rearrange(scaled, "b t c h w -> (b t) 1 c h w")
         pictures = torch.cat([self.autoencoder.decode(latent).sample for latent in latents])
         return rearrange((pictures.to(signal.dtype) + 1) / 2, "(b t) c h w -> b t c h w", b=len(signal))
+
+    def spread(self, mask: Float[Tensor, "b t 1 h w"]) -> Float[Tensor, "b t c hs ws"]:
+        """Latent by latent: one that shows any of the mask belongs to it."""
+        config = self.autoencoder.config
+        patch = 2 ** (len(config.block_out_channels) - 1)
+        pooled = F.max_pool2d(mask.flatten(0, 1), patch).unflatten(0, mask.shape[:2])
+        return pooled.expand(-1, -1, config.latent_channels, -1, -1)
