@@ -37,9 +37,15 @@ nothing of them."""
 OPENED = (0.05, 0.3)
 """Share of the photo's opening of an eye by which the lids of a frame are to open, from which the photo begins to lend
 the eye, and lends all of it."""
+LIPS_M = (0.006, 0.016)
+"""On the template, from the lips: within the first all of the mouth, beyond the second nothing of it."""
+CLOSED = (0.03, 0.1)
+"""How far the mouth of a frame is to close, from which closed lips are taken from the photo, and all of them."""
+LIKE = (0.03, 0.1)
+"""How far the photo's mouth is from what it shall be, up to which it can lend lips, and from which it cannot."""
 UNSEEN = (0.3, 0.7)
 """How much more the photo shows of a surface than the frame does, from which it begins to lend it, and lends all."""
-SHUT = 0.65
+SHUT = 0.8
 """`eyeBlink` from which the lids of a frame are shut for the eye, though not by their number."""
 LIDS = ("eyeBlink", "eyeSquint", "eyeWide")
 BRIGHT_SKIN = (0.9, 0.78, 0.7)
@@ -72,6 +78,8 @@ class Recarrier:
     is_ball: tuple[Bool[Tensor, " f"], ...]
     near_eye: Float[Tensor, "v e"]
     """How much each vertex belongs to each eye."""
+    near_lips: Float[Tensor, "v"]
+    """How much each vertex belongs to the mouth."""
     opening_px: tuple[int, ...]
     """How many pixels of each eyeball the reference photo shows."""
     arms_move: bool
@@ -89,7 +97,7 @@ class Recarrier:
         poll()
         here = self._previewer(prior, frame, poll)
         own = _drawn(here, replace(posed, scene=here.carrier.scene), poll)
-        return self._completed(own, reference, posed, prior)
+        return self._completed(t, own, reference, posed, prior)
 
     def _previewer(self, prior: PosedFrame, frame: Float[Tensor, "3 h w"], poll: Poll) -> Previewer:
         """The frame as a photo of its own, in place of the reference."""
@@ -110,7 +118,9 @@ class Recarrier:
         # smoothly: nothing of a drawn mouth is to flicker.
         return replace(previewer, mouth=replace(known.mouth, scene=scene, change=_change(known, prior)))
 
-    def _completed(self, own: Recarried, reference: Recarried, posed: PosedFrame, prior: PosedFrame) -> Recarried:
+    def _completed(
+        self, t: int, own: Recarried, reference: Recarried, posed: PosedFrame, prior: PosedFrame
+    ) -> Recarried:
         """The frame with what it does not show taken from the reference, in the frame's colours."""
         unseen = smoothstep((reference.confidence - own.confidence - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0]))
         lent = _without_lines(unseen) * ~posed.shows(self.stage.previewer.carrier.is_inner)
@@ -120,6 +130,10 @@ class Recarrier:
             share = float(smoothstep(torch.tensor((opened - OPENED[0]) / (OPENED[1] - OPENED[0]))))
             # Lids hide their eye in the frame, and are what hides it: within an eye all is lent, or nothing.
             lent = torch.lerp(lent * (1 - eye), torch.full_like(lent, share), eye)
+        closed = self._closed(t)
+        if closed > 0:
+            # Lips that were apart do not fit each other: a slit would stay. The photo's do.
+            lent = lent.maximum(closed * posed.picture(posed.at(self.near_lips[:, None]))[0])
         if not lent.any():
             return own
         matched = match_colours(reference.picture, own.picture, lent)
@@ -128,6 +142,18 @@ class Recarrier:
             confidence=torch.lerp(own.confidence, reference.confidence, lent),
             matte=torch.lerp(own.matte, reference.matte, lent),
         )
+
+    def _closed(self, t: int) -> float:
+        """How far the photo is to lend its lips to frame `t`, which closes them."""
+        assert self.before is not None
+        fit = self.stage.maps.scene.fit
+        photo, before, after = (
+            float(expression[EXPRESSION_INDEX["jawOpen"]] - expression[EXPRESSION_INDEX["mouthClose"]])
+            for expression in (fit.expression, self.before.expression[t], self.stage.maps.motion.expression[t])
+        )
+        closes = smoothstep(torch.tensor((before - after - CLOSED[0]) / (CLOSED[1] - CLOSED[0])))
+        differs = smoothstep(torch.tensor((abs(photo - after) - LIKE[0]) / (LIKE[1] - LIKE[0])))
+        return float(closes * (1 - differs))
 
 
 def _in_light(mouth: Mouth, scene: Scene) -> Mouth:
@@ -176,12 +202,15 @@ def open_recarrier(stage: Stage, before: Motion | None) -> Recarrier:
             far = (model.template - centre).norm(dim=-1)
         near.append(1 - smoothstep((far - EYE_M[0]) / (EYE_M[1] - EYE_M[0])))
     previewer = stage.previewer
+    lips = model.template[previewer.mouth.lip_vertices]
+    from_lips = torch.cdist(model.template, lips).amin(1) if len(lips) else torch.full_like(model.template[:, 0], 1.0)
     stage = replace(stage, previewer=replace(previewer, mouth=_in_light(previewer.mouth, scene)))
     return Recarrier(
         stage=stage,
         before=before,
         is_ball=balls,
         near_eye=torch.stack(near, -1),
+        near_lips=1 - smoothstep((from_lips - LIPS_M[0]) / (LIPS_M[1] - LIPS_M[0])),
         opening_px=tuple(int(reference.shows(ball).sum()) for ball in balls),
         arms_move=before is not None and _arms_move(before, stage.maps.motion),
     )

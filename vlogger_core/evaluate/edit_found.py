@@ -28,6 +28,8 @@ _TURN_RAD = 0.5
 """A head that is turned about as far as one turns it while talking to somebody."""
 _UNSEEN = ("left_hand", "right_hand")
 """Regions that a clip of a talking head does not show."""
+_HIDDEN = {CLOSE_EYES: ("gaze",)}
+"""Regions that nobody can see after an edit."""
 
 
 def found_figures(edited: Sequence[EditedClip], on: str) -> list[Figure]:
@@ -88,7 +90,8 @@ def _others(name: str, clips: Sequence[EditedClip], on: str) -> Figure:
     """How far the region that moved most, of those that were not edited, has moved."""
     regions = DUBBED if name == DUB else PRESETS[name][1]
     changed = select(regions)
-    rest = [region for region in REGIONS if region not in _UNSEEN and not select([region]) & changed]
+    unseen = (*_UNSEEN, *_HIDDEN.get(name, ()))
+    rest = [region for region in REGIONS if region not in unseen and not select([region]) & changed]
     moved = {region: max(region_change(one.before, one.found, select([region])) for one in clips) for region in rest}
     most = max(moved, key=lambda region: moved[region])
     return Figure(
