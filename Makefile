@@ -1,6 +1,7 @@
 # make demo   a talking video from the shipped portrait (or IMAGE=me.jpg TEXT="..." / AUDIO=speech.wav)
 # make test   everything that can be checked on this machine
 # make check  style, types and import rules only
+# make web    bundle three.js anew for the pages (needs npm; the bundle is part of the repository)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -18,7 +19,7 @@ MEDIAPIPE_NEEDS := "protobuf>=4.25.3,<5" absl-py attrs flatbuffers sounddevice m
 # A virtual environment whose making failed must not look made.
 .DELETE_ON_ERROR:
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format web clean
 
 # A text may hold quotes and commas, so it goes through the environment.
 export IMAGE TEXT AUDIO
@@ -63,6 +64,9 @@ $(VENV)/comfyui.stamp: $(wildcard $(COMFYUI_DIR)/requirements.txt) $(VENV)/test.
 		echo "Installing the requirements of the ComfyUI in $(COMFYUI_DIR)"; \
 		$(PIP) $(TORCH) -r "$(COMFYUI_DIR)/requirements.txt" $(MEDIAPIPE_NEEDS); fi
 	@touch $@
+
+web:
+	cd web_src && npm ci --no-audit --no-fund && npm run build
 
 clean:
 	rm -rf $(VENV) output

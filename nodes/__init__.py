@@ -11,9 +11,13 @@ from .example import VloggerExampleClip, VloggerExampleInput
 from .inpaint import VloggerEditVideo, VloggerInpaintEditor
 from .long_video import VloggerLongVideo
 from .motion import VloggerMotionModel, VloggerMotionSampler
+from .motion_export import VloggerExportMotion, VloggerMotionToMhrPose
 from .motion_file import VloggerLoadMotion, VloggerSaveMotion
+from .motion_resample import VloggerResampleMotion
+from .motion_viewer import VloggerMotionViewer
 from .personalise import VloggerLoadPerson, VloggerPersonalise
 from .pose_render import VloggerFaceVideo, VloggerPoseRenderer
+from .pose_sequence import VloggerLoadPoseSequence
 from .render import VloggerControlRenderer, VloggerWarpPreview
 from .shots import VloggerSplitShots
 from .speech import VloggerAudioEncoder, VloggerTextToSpeech
@@ -41,6 +45,11 @@ class VloggerExtension(ComfyExtension):
             VloggerMotionSampler,
             VloggerLoadMotion,
             VloggerSaveMotion,
+            VloggerResampleMotion,
+            VloggerExportMotion,
+            VloggerMotionToMhrPose,
+            VloggerLoadPoseSequence,
+            VloggerMotionViewer,
             VloggerBodyModel,
             VloggerBodyFitter,
             VloggerBodyTracker,

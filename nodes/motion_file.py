@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from . import runtime, sockets
 
-_ENDING = ".safetensors"
+_ENDING, _BVH = ".safetensors", ".bvh"
 _NO_FILE = "none"
 
 
@@ -54,14 +54,25 @@ class VloggerLoadMotion(io.ComfyNode):
             node_id="VloggerLoadMotion",
             display_name="VLOGGER Load Motion",
             category="VLOGGER/motion",
-            description="Takes a motion that VLOGGER Save Motion wrote, from a file in ComfyUI's input folder.",
-            search_aliases=["import motion", "open motion", "motion file", "blendshapes", "load animation"],
+            description=(
+                "Takes a motion from a file in ComfyUI's input folder: what VLOGGER Save Motion wrote, or a BVH file "
+                "of any common skeleton (Mixamo, CMU, SMPL-X, VRM, VRoid). BVH holds no expression: the face rests."
+            ),
+            search_aliases=["import motion", "open motion", "motion file", "blendshapes", "load animation", "load bvh"],
             inputs=[
                 io.Combo.Input(
                     "motion",
                     options=[_NO_FILE, *_files()],
                     default=_NO_FILE,
-                    tooltip="A .safetensors file in ComfyUI's input folder. The button below puts one there.",
+                    tooltip="A .safetensors or .bvh file in ComfyUI's input folder. The button below puts one there.",
+                ),
+                sockets.Body.Input(
+                    "body",
+                    optional=True,
+                    tooltip=(
+                        "Only for .bvh: who is to take the very poses of the file. Without it the person begins as in "
+                        "the photo and moves as the file does from its first frame on."
+                    ),
                 ),
             ],
             outputs=[sockets.Motion.Output("motion", tooltip="Expression and joint rotations for every frame.")],
@@ -76,19 +87,21 @@ class VloggerLoadMotion(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, motion: str) -> float:
+    def fingerprint_inputs(cls, motion: str, **_: object) -> float:
         return os.path.getmtime(folder_paths.get_annotated_filepath(motion))
 
     @classmethod
-    def execute(cls, motion: str) -> io.NodeOutput:
+    def execute(cls, motion: str, body=None) -> io.NodeOutput:
+        from ..vlogger_core.export.bvh_motion import load_bvh
         from ..vlogger_core.motion.file import load_motion
 
+        path = Path(folder_paths.get_annotated_filepath(motion))
         with runtime.work():
-            return io.NodeOutput(load_motion(Path(folder_paths.get_annotated_filepath(motion))))
+            return io.NodeOutput(load_bvh(path, body) if path.suffix.lower() == _BVH else load_motion(path))
 
 
 def _files() -> list[str]:
     """What the input folder holds."""
     folder = folder_paths.get_input_directory()
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return sorted(name for name in names if name.endswith(_ENDING))
+    return sorted(name for name in names if name.lower().endswith((_ENDING, _BVH)))

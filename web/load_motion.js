@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
-const ENDING = ".safetensors";
+const ENDINGS = ".safetensors,.bvh";
 
 async function upload(file) {
   const body = new FormData();
@@ -21,7 +21,7 @@ app.registerExtension({
     const choose = () => {
       const picker = document.createElement("input");
       picker.type = "file";
-      picker.accept = ENDING;
+      picker.accept = ENDINGS;
       picker.onchange = async () => {
         try {
           const name = await upload(picker.files[0]);

@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 
 from tests.comfyui.client import ComfyServer, comfyui_dir, start_comfyui
+from tests.comfyui.prompts import WORKFLOWS, model_files
 from tests.video.tiny_video import tiny_config, tiny_network
 from vlogger_core.video.checkpoint import save_video_model
 
-FETCHED = (
-    "upscale_models/RealESRGAN_x2plus.pth",
-    "diffusion_models/seedvr2_3b_int8_convrot.safetensors",
-    "vae/seedvr2_ema_vae_fp16.safetensors",
-)
-"""What the templates for more than 512 px ask a user to fetch: here only the names."""
 TINY = {
     "tiny_64": {"size": 64},
     "tiny_128": {"size": 128, "upscale": 2, "patch": 8, "coarse": 4, "control_entry": "input"},
@@ -37,8 +32,8 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
 
 
 def write_models(folder: Path) -> None:
-    """Fill ComfyUI's models folder as a user has."""
-    for name in FETCHED:
+    """Fill ComfyUI's models folder as a user has; of what the workflows ask a user to fetch only the names are here."""
+    for name in {file for workflow in WORKFLOWS for file in model_files(workflow)}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     videos = folder / "vlogger" / "video"

@@ -32,6 +32,13 @@ def to_prompt(workflow: dict[str, Any]) -> Prompt:
     return prompt
 
 
+def model_files(name: str) -> set[str]:
+    """What a workflow asks its user to fetch, as paths in the models folder; ComfyUI's page lists what is missing."""
+    nodes = load_workflow(name)["nodes"]
+    files = (file for node in nodes for file in node["properties"].get("models", []))
+    return {f"{file['directory']}/{file['name']}" for file in files}
+
+
 def node_of(prompt: Prompt, class_type: str) -> str:
     """The id of the only node of a type."""
     (found,) = (key for key, node in prompt.items() if node["class_type"] == class_type)

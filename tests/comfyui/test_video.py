@@ -11,7 +11,7 @@ import requests
 
 from tests.comfyui.client import ComfyServer
 from tests.comfyui.movie import read_movie
-from tests.comfyui.prompts import Prompt, changed, load_workflow, node_of, to_prompt
+from tests.comfyui.prompts import WORKFLOWS, Prompt, changed, load_workflow, node_of, to_prompt
 from vlogger_core.video.checkpoint import SHIPPED_BASE
 
 pytestmark = pytest.mark.comfyui
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.comfyui
 OBEYED_WITHIN_S = 1.0
 TEXT = "Good morning, everybody. How are you today? Many thanks for coming."
 TINY = {"base": "tiny_64.safetensors", "upscaler": "tiny_128.safetensors"}
-BEYOND = ("talking_avatar_video", "long_video", "upscale_with_model", "upscale_with_seedvr2")
 
 
 def tiny(name: str, text: str = "Hi there.", **inputs: Any) -> Prompt:
@@ -97,7 +96,7 @@ def test_without_the_shipped_weights_the_loader_names_them(comfyui: ComfyServer)
     assert "video_128.safetensors" in run.error
 
 
-@pytest.mark.parametrize("name", BEYOND)
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_the_server_accepts_the_templates(comfyui: ComfyServer, name: str) -> None:
     answer = comfyui.submit(to_prompt(load_workflow(name)))
     assert answer.status_code == 200, answer.text

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..body.expression import GAZE
 from ..datatypes import Motion
+from ..motion import paths
 from ..names import EXPRESSION_INDEX
-from . import paths
 from .regions import Selection
 
 JAW, CLOSE = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]

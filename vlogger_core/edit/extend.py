@@ -12,11 +12,12 @@ import torch
 from jaxtyping import Float
 
 from ..datatypes import Motion
+from ..motion import paths
 from ..motion.blinks import find_blinks, lid_base, set_blink_rate
+from ..motion.resample import at_frames
 from ..names import ARKIT_EXPRESSIONS
-from . import paths
 from .blend import CLOSE, JAW
-from .operations import at_frames, smooth
+from .operations import smooth
 from .timing import Scope
 
 _TURN_S = 0.8

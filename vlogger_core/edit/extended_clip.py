@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..datatypes import Motion
+from ..motion.resample import at_frames
 from ..progress import Progress, silent
 from .clip_source import ClipSource
 from .extend import ping_pong
-from .operations import at_frames
 
 
 @dataclass(frozen=True, kw_only=True)

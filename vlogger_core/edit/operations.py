@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ..datatypes import Motion
 from ..errors import InputError
+from ..motion import paths
 from ..motion.controls import MOST_DEG, region_of, scaled_turn
+from ..motion.resample import at_frames
 from ..names import ARKIT_EXPRESSIONS, EXPRESSION_INDEX
 from ..rotation import compose_rotvec
-from . import paths
 from .blend import CLOSE, JAW, lay_over, with_joints
 from .timing import Scope, curve_values, frame_range, is_whole, stretched, warped, weights
 
@@ -183,17 +184,6 @@ def mirror(motion: Motion, scope: Scope, amount: float = 1.0) -> Motion:
         translation=motion.translation * -reflect,
     )
     return lay_over(motion, after, scope.selection, amount * weights(scope, motion))
-
-
-def at_frames(motion: Motion, positions: Float[np.ndarray, " n"]) -> Motion:
-    """The motion at these frames, fractions between two included; whole frames come back as they are."""
-    frames = torch.from_numpy(positions).to(motion.expression.device)
-    return replace(
-        motion,
-        expression=paths.values_at_frames(motion.expression, frames),
-        joint_rotvec=paths.at_frames(motion.joint_rotvec, frames),
-        translation=paths.values_at_frames(motion.translation, frames),
-    )
 
 
 def _within(before: Motion, after: Motion, scope: Scope) -> Motion:

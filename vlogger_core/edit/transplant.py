@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from ..datatypes import Motion
 from ..errors import InputError
+from ..motion.resample import at_frames
 from .blend import CLOSE, JAW, lay_over, with_joints
 from .extend import extended
-from .operations import at_frames
 from .presets import close_mouth
 from .regions import Selection, select
 from .timing import Scope, frame_range, rise, weights

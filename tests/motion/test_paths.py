@@ -3,7 +3,15 @@ import math
 import roma
 import torch
 
-from vlogger_core.edit.paths import at_frames, blend, mean_rotation, smooth_rotations, smooth_values, to_path, to_rotvec
+from vlogger_core.motion.paths import (
+    at_frames,
+    blend,
+    mean_rotation,
+    smooth_rotations,
+    smooth_values,
+    to_path,
+    to_rotvec,
+)
 from vlogger_core.rotation import rotvec_to_rotmat
 
 

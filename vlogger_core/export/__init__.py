@@ -1,0 +1,1 @@
+"""Motions and bodies in the formats of other programs."""
