@@ -54,6 +54,21 @@ def test_arms_are_a_layer_of_their_own_where_they_move():
     assert (old & ~blue).sum() > 20
 
 
+def test_lips_that_close_are_the_photos_and_lips_that_stay_open_are_the_frames():
+    fit, motion, frames = ball_clip(2)
+    frame = frames[1].clone()
+    frame[0, 20:44, 8:32], frame[2, 20:44, 8:32] = 0, 0
+    jaw = motion.expression.clone()
+    jaw[:, EXPRESSION_INDEX["jawOpen"]] = 0.55
+    for wanted, closes in ((closed(motion), True), (replace(motion, expression=jaw), False)):
+        recarrier = open_recarrier(open_stage(fit, wanted, SIZE), motion)
+        posed = recarrier.stage.maps.posed(1)
+        lips = posed.picture(posed.at(recarrier.near_lips[:, None]))[0] > 0.9
+        red = recarrier.carry(1, frame).picture[0][lips].mean()
+        assert lips.any()
+        assert (red > 0.1) == closes
+
+
 def test_lids_that_are_shut_are_not_closed_further():
     _, motion, _ = ball_clip(3)
     lids = [EXPRESSION_INDEX[name] for name in ("eyeBlinkLeft", "eyeSquintLeft")]
