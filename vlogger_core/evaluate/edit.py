@@ -96,7 +96,7 @@ def _speech() -> Motion:
 
 @torch.no_grad()
 def _another(models: VideoModels) -> VideoModels:
-    """The same models, but for one weight of the base."""
+    """The same models, but for some weights of the base."""
     base = copy.deepcopy(models.base)
-    next(base.parameters()).view(-1)[0] += 1
+    next(base.parameters()).add_(1.0)
     return VideoModels(base=base, upscalers=models.upscalers)

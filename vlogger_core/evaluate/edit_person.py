@@ -39,7 +39,7 @@ CLIPS = 3
 PSNR_DB = 1.0
 """How much nearer the person's face must come than the base model's."""
 MINUTES = 15.0
-TRAINING = PersonTraining(steps=800)
+TRAINING = PersonTraining(steps=600)
 """By steps, so that the figures do not depend on how busy the machine is."""
 
 
