@@ -28,7 +28,7 @@ def page(comfyui: ComfyServer) -> Iterator[Any]:
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
-        page.goto(comfyui.url)
+        page.goto(comfyui.url, timeout=120_000)
         page.wait_for_function(READY, timeout=120_000)
         yield page
         browser.close()
